@@ -1,0 +1,42 @@
+"""How far two implementations may differ, by kernel class and precision, each bound with its reason.
+
+An error is measured entry by entry as |actual - expected| / (absolute + relative |expected|) and must not
+exceed 1. Bounds do not grow with the array and are not tuned per kernel.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A mixed bound: `absolute` near zero, `relative` away from it, and why it is that large."""
+
+    relative: float
+    absolute: float
+    reason: str
+
+
+def _pair(float64: float, float32: float, reason: str) -> dict[str, Tolerance]:
+    return {
+        "float64": Tolerance(float64, float64, reason),
+        "float32": Tolerance(float32, float32, reason),
+    }
+
+
+# Unit roundoff: float64 1.1e-16, float32 6.0e-8.
+TOLERANCES: dict[str, dict[str, Tolerance]] = {
+    "elementwise": _pair(1e-13, 2e-5, "a few roundings on values up to 10, with one cancellation"),
+    "reduction": _pair(1e-12, 2e-5, "sums of at most some dozens of terms, squared differences"),
+    "exponential": _pair(1e-11, 1e-4, "exp and log multiply the relative error by an argument of up to 50"),
+    "network": _pair(1e-12, 5e-5, "one pass through a tanh network of two layers"),
+    "derivative": _pair(1e-11, 1e-4, "one derivative of such a network"),
+    "recursion": _pair(1e-10, 5e-4, "up to a dozen dependent steps whose factors reach 3"),
+    "sampler": _pair(1e-10, 2e-3, "a dozen steps, each divided by √ᾱ as small as 0.08"),
+}
+
+
+def tolerance(name: str, dtype: str) -> Tolerance:
+    """The bound of class `name` at `dtype` ("float64" or "float32"); KeyError names what is missing."""
+    if name not in TOLERANCES:
+        raise KeyError(f"no tolerance class {name!r}; there are {sorted(TOLERANCES)}")
+    return TOLERANCES[name][dtype]
