@@ -1,0 +1,134 @@
+"""What a method is, as data: its networks, noise, losses, targets and how it acts. Engines do the rest."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+from .networks import Network, Parameter
+
+Array = Any
+Kernels = Any  # a backend's namespace: every kernel by name, `xp`, `stop_gradient`
+Bound = Any  # the method's own NamedTuple of networks, each field a callable
+Noises = Mapping[str, Array]
+
+
+class Dimensions(NamedTuple):
+    """Sizes of one observation and of one action chunk (steps of the chunk times action size)."""
+
+    observation: int
+    action: int
+
+
+class Batch(NamedTuple):
+    """A batch of B windows: `rewards`, `masks` and `valid` are those of `chunk_return`.
+
+    observations (B, S), actions (B, h·A), rewards (B,), masks (B,), valid (B,), next_observations (B, S).
+    """
+
+    observations: Array
+    actions: Array
+    rewards: Array
+    masks: Array
+    valid: Array
+    next_observations: Array
+
+
+class Models(NamedTuple):
+    """The method's networks bound to parameters three ways.
+
+    `online` carries gradients; `frozen` is the same parameters with none; `target` is their average, and None
+    for networks that declare no average.
+    """
+
+    online: Bound
+    frozen: Bound
+    target: Bound
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of a declared shape, independent standard normals or uniforms on [0, 1)."""
+
+    shape: tuple[int, ...]
+    kind: Literal["normal", "uniform"] = "normal"
+
+
+@dataclass(frozen=True)
+class Average:
+    """Exponential average of a network at the config's `target_rate`, every `every` updates.
+
+    `before` averages the parameters from before the gradient step, as the released QAM, FQL and RQL code does;
+    `after` those from after it.
+    """
+
+    when: Literal["before", "after"] = "before"
+    every: int = 1
+
+
+class Config(Protocol):
+    """What every method's Config must have besides its own hyper-parameters."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def target_rate(self) -> float: ...
+    @property
+    def discount(self) -> float: ...
+    @property
+    def chunk(self) -> int: ...
+
+
+Metrics = dict[str, Array]
+Loss = Callable[[Kernels, Any, Models, Batch, Noises], tuple[Array, Metrics]]
+Act = Callable[[Kernels, Any, Models, Array, Noises], Array]
+
+
+@dataclass(frozen=True)
+class Update:
+    """One loss, the networks it trains with one Adam, how often, and the joint norm its gradient is clipped to."""
+
+    name: str
+    loss: Loss
+    trains: tuple[str, ...]
+    clip_norm: float | None = None
+    every: int = 1
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A method, ready for any engine.
+
+    Attributes:
+        name: the name on the command line.
+        paper: short name of the paper.
+        summary: one line.
+        config: the frozen dataclass of hyper-parameters (satisfies `Config`).
+        networks: (config, dimensions) -> NamedTuple of Network or Parameter.
+        noise: (config, dimensions, batch size) -> noise of one update by name.
+        updates: the losses in the order in which they are applied; all see the parameters from before the step.
+        averages: networks that have a target, by name.
+        act: (K, config, models, observations (..., S), noise) -> actions (..., h·A) in [-1, 1].
+        act_noise: (config, dimensions) -> noise of one decision by name, without batch axes.
+        behaviour: like `act`, for the behaviour-cloning policy the method trains on the side; None without one.
+        deviations: where this differs from the paper and from the authors' code.
+    """
+
+    name: str
+    paper: str
+    summary: str
+    config: type
+    networks: Callable[[Any, Dimensions], Any]
+    noise: Callable[[Any, Dimensions, int], Mapping[str, Noise]]
+    updates: tuple[Update, ...]
+    averages: Mapping[str, Average]
+    act: Act
+    act_noise: Callable[[Any, Dimensions], Mapping[str, Noise]]
+    behaviour: Act | None
+    deviations: tuple[str, ...]
+
+    def declared(self, config: Any, dimensions: Dimensions) -> dict[str, Network | Parameter]:
+        """The networks by name."""
+        named: dict[str, Network | Parameter] = self.networks(config, dimensions)._asdict()
+        return named

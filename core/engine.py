@@ -1,0 +1,130 @@
+"""What an engine offers. Every backend has `Engine`, `loss_and_gradients` and `policy` with these signatures.
+
+Parameter trees cross this border as NumPy arrays: `Forest` maps network name to parameter name to array.
+A flat state maps "online/critic/hidden_0.kernel" and likewise "target/...", "adam_first/UPDATE/NETWORK/...",
+"adam_second/UPDATE/NETWORK/..." to arrays with a leading seed axis, and "step" to an int64 number.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .algorithm import Algorithm, Batch, Dimensions
+from .networks import Forest
+
+Precision = Literal["highest", "fast"]
+FlatState = dict[str, npt.NDArray[Any]]
+Policy = Callable[[npt.NDArray[Any], Mapping[str, npt.NDArray[Any]]], npt.NDArray[Any]]
+
+
+class Transitions(NamedTuple):
+    """A data set of N consecutive rows, float32.
+
+    observations (N, S), actions (N, A), next_observations (N, S), rewards (N,), masks (N,) with 0 where the
+    future is worth nothing, terminals (N,) with 1 on the last row of each episode.
+    """
+
+    observations: npt.NDArray[np.float32]
+    actions: npt.NDArray[np.float32]
+    next_observations: npt.NDArray[np.float32]
+    rewards: npt.NDArray[np.float32]
+    masks: npt.NDArray[np.float32]
+    terminals: npt.NDArray[np.float32]
+
+
+class LossAndGradients(NamedTuple):
+    """One loss of a method at given parameters: value, metrics and the gradient of every online network.
+
+    `gradients` covers all networks: exactly zero where the update does not train.
+    """
+
+    loss: float
+    metrics: dict[str, float]
+    gradients: Forest
+
+
+class Engine(Protocol):
+    """Trains S seeds of one method at once on one device.
+
+    Built as `Engine(algorithm, config, dimensions, data, seeds, precision="highest", device="cpu")`, where
+    `seeds` is a sequence of S integers. Seed s starts from `initial_parameters(networks, s)` and draws its
+    batches and noise from (s, step) alone, so that a seed's run depends neither on the other seeds nor on how
+    the updates are split over calls. Windows start uniformly on {0..N-chunk}.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        config: Any,
+        dimensions: Dimensions,
+        data: Transitions,
+        seeds: Sequence[int],
+        precision: Precision = "highest",
+        device: str = "cpu",
+    ) -> None: ...
+
+    def initial(self) -> Any:
+        """The state before the first update."""
+        ...
+
+    def run(self, state: Any, updates: int) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
+        """Apply `updates` updates; returns the new state and each metric's mean over them, shape (S,).
+
+        The old state must not be used afterwards: its buffers may be reused.
+        """
+        ...
+
+    def act(
+        self, state: Any, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
+    ) -> npt.NDArray[Any]:
+        """Actions (S, E, h·A) of every seed for observations (S, E, observation) and noise (S, E, ...)."""
+        ...
+
+    def behave(
+        self, state: Any, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
+    ) -> npt.NDArray[Any]:
+        """Like `act`, with the behaviour-cloning policy."""
+        ...
+
+    def export(self, state: Any) -> FlatState:
+        """The whole state as NumPy arrays; `restore(export(state))` continues bit for bit."""
+        ...
+
+    def restore(self, flat: FlatState) -> Any:
+        """The state that `export` described, written by this or by another backend."""
+        ...
+
+
+class LossFunction(Protocol):
+    """`loss_and_gradients` of every backend: one update's loss at given parameters, batch and noise.
+
+    The dtype of the parameters decides the precision (float64 in verification).
+    """
+
+    def __call__(
+        self,
+        algorithm: Algorithm,
+        config: Any,
+        dimensions: Dimensions,
+        update: str,
+        online: Forest,
+        target: Forest,
+        batch: Batch,
+        noise: Mapping[str, npt.NDArray[Any]],
+    ) -> LossAndGradients: ...
+
+
+class PolicyFunction(Protocol):
+    """`policy` of every backend: act with a parameter tree of one seed (no seed axis), NumPy in and out."""
+
+    def __call__(
+        self,
+        algorithm: Algorithm,
+        config: Any,
+        dimensions: Dimensions,
+        online: Forest,
+        target: Forest,
+        behaviour: bool = False,
+    ) -> Policy: ...
