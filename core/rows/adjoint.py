@@ -88,8 +88,8 @@ ROWS = (
         family="adjoint",
         summary="Exact discrete adjoint of the stochastic-control objective along `memoryless_sde`.",
         equation=(
-            "g_i = g_{i+1} + h ∂/∂x[2 field - x/(t_i+h)]ᵀ g_{i+1} + h ∇_x 2‖field - base‖²/s_i² at (xs[i], t_i), i < T-1;  "
-            "g_{T-1} = g_T + h (∂last_field/∂x)ᵀ g_T at (xs[T-1], t_{T-1})"
+            "g_i = g_{i+1} + h ∂/∂x[2 field - x/(t_i+h)]ᵀ g_{i+1} + h ∇_x 2‖field - base‖²/s_i² "
+            "at (xs[i], t_i), i < T-1;  g_{T-1} = g_T + h (∂last_field/∂x)ᵀ g_T at (xs[T-1], t_{T-1})"
         ),
         source="QAM eqs. 8, 10-12 (running cost with its missing factor: docs/errata.md)",
         args=(Arg("field", "field"), BASE, Arg("last_field", "field"), XS, TERMINAL),

@@ -22,7 +22,10 @@ ROWS = (
         name="bellman_flow_target",
         family="distributional",
         summary="The velocity of Z = r + g Z' written through the velocity of Z'; exact for every law of Z'.",
-        equation="k = 1-t+t g,  y = (z_t - t r)/k,  w = t g/k;  target = r + (g-1) y + (g/k) next_field(y, w);  at g = 0: r - z0",
+        equation=(
+            "k = 1-t+t g,  y = (z_t - t r)/k,  w = t g/k;  "
+            "target = r + (g-1) y + (g/k) next_field(y, w);  at g = 0: r - z0"
+        ),
         source="veloq; EVOR eqs. 17-20 made consistent",
         args=(
             REWARD,

@@ -27,7 +27,7 @@ ROWS = (
         equation="σ(t) = √(2 (1-t+h)/(t+h))",
         source="QAM eq. 7; the shift by h is the released code's",
         args=(
-            Arg("t", shape="..."  , domain=TIME),
+            Arg("t", shape="...", domain=TIME),
             Arg("h", "scalar", domain=Interval(0.0, 1.0, True, checked=True, drawn=(0.01, 1.0))),
         ),
         returns=(Out("sigma", "..."),),
