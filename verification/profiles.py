@@ -1,0 +1,46 @@
+"""Hypothesis profiles: `dev` answers within a minute or two, `ci` is derandomised and runs the stated counts."""
+
+from hypothesis import HealthCheck, settings
+
+DEV_FRACTION = 10
+FEWEST = 5
+
+_SLOW_BY_DESIGN = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+_chosen = {"profile": "dev", "examples": 0}
+
+settings.register_profile(
+    "dev", deadline=None, suppress_health_check=_SLOW_BY_DESIGN, database=None, print_blob=True
+)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=_SLOW_BY_DESIGN,
+    database=None,
+    print_blob=True,
+)
+
+
+def choose(profile: str, override: int | None = None) -> None:
+    """Load a profile; must happen before the test modules are imported.
+
+    Args:
+        profile: "dev" or "ci".
+        override: a number of examples for every check, or None for the stated counts.
+    """
+    _chosen.update(profile=profile, examples=override or 0)
+    settings.load_profile(profile)
+
+
+def examples(count: int) -> int:
+    """How many examples to draw where the `ci` profile draws `count`; `dev` draws about a tenth."""
+    if _chosen["examples"]:
+        return int(_chosen["examples"])
+    if _chosen["profile"] == "ci":
+        return count
+    return min(count, max(FEWEST, count // DEV_FRACTION))
+
+
+def profile_name() -> str:
+    """The profile in force."""
+    return str(_chosen["profile"])

@@ -1,0 +1,61 @@
+"""What one test measured: examples tried, the worst error against its tolerance, points of convergence plots."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Measurement:
+    """The largest error of a test in units of its tolerance.
+
+    `ratio` is error / tolerance entry by entry; `error` and `bound` belong to the entry where it is largest.
+    """
+
+    ratio: float = 0.0
+    error: float = 0.0
+    bound: float = 0.0
+    tolerance: str = ""
+    what: str = ""
+    comparisons: int = 0
+
+
+@dataclass
+class Record:
+    """Everything the report needs to know about one test item."""
+
+    examples: int = 0
+    worst: Measurement = field(default_factory=Measurement)
+    curves: list[dict[str, Any]] = field(default_factory=list)
+
+    def measure(self, ratio: float, error: float, bound: float, tolerance: str, what: str) -> None:
+        """Keep this comparison if it is the worst so far; NaN counts as infinitely bad."""
+        seen = self.worst.comparisons + 1
+        if ratio != ratio:
+            ratio = float("inf")
+        if seen == 1 or ratio > self.worst.ratio:
+            self.worst = Measurement(ratio, error, bound, tolerance, what, seen)
+        self.worst.comparisons = seen
+
+    def add_curve(self, what: str, steps: list[float], errors: list[float], order: float, fitted: float) -> None:
+        """Keep the points of a convergence plot; one curve per name, the last one drawn."""
+        self.curves = [curve for curve in self.curves if curve["what"] != what][-7:]
+        self.curves.append({"what": what, "steps": steps, "errors": errors, "order": order, "fitted": fitted})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, so that a worker process can send it to the one that writes the report."""
+        return asdict(self)
+
+
+_current = Record()
+
+
+def current() -> Record:
+    """The record of the test that runs now; outside a test, one that nobody reads."""
+    return _current
+
+
+def begin() -> Record:
+    """Start a fresh record for the next test."""
+    global _current
+    _current = Record()
+    return _current
