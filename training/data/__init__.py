@@ -1,0 +1,6 @@
+"""Data sets: official or regenerated OGBench files, checked, and relabelled for one task."""
+
+from .make import make
+from .relabel import TransitionData, load_task
+
+__all__ = ["TransitionData", "load_task", "make"]

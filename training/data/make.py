@@ -1,0 +1,146 @@
+"""`veloq data make`: the official file when it can be had, else the same protocol run again."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ...core.errors import DataError, UsageError
+from . import manipulation, pointmaze
+from .catalogue import DataSet, find_data_set
+from .collection import TRAIN, VALIDATION, CollectorFactory, Episode, collect_episodes, episode_seeds, stack
+from .download import download
+from .files import (
+    data_directory,
+    read_columns,
+    read_manifest,
+    sha256,
+    simulator_versions,
+    train_path,
+    validation_path,
+    write_data_set,
+)
+
+PROTOCOL = 1
+COLLECTORS: dict[str, CollectorFactory] = {
+    "pointmaze": pointmaze.make_collector,
+    "cube": manipulation.make_collector,
+    "scene": manipulation.make_collector,
+    "puzzle": manipulation.make_collector,
+}
+Source = Literal["auto", "official", "regenerate"]
+
+
+def make(
+    name: str,
+    transitions: int | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    directory: Path | None = None,
+    console: Console | None = None,
+    source: Source = "auto",
+) -> Path:
+    """Put a data set in place and return the path of its training file.
+
+    Args:
+        name: a data set, or a single-task environment, whose data set is then made.
+        transitions: how many to regenerate, rounded up to whole episodes; None for the published number.
+            An official file is used whole.
+        seed: seed of a regenerated data set.
+        workers: processes that collect; the rows do not depend on it.
+        directory: where the files go; default $VELOQ_DATA or `data`.
+        console: where progress is told; None for silence.
+        source: "auto" prefers an official file, "regenerate" never looks for one, "official" insists on one.
+
+    Raises:
+        UsageError: unknown name or a number out of range.
+        DataError: a file in place is damaged, or the data can be neither downloaded nor regenerated.
+    """
+    data_set = find_data_set(name)
+    if (transitions is not None and transitions < 1) or workers < 1 or seed < 0:
+        raise UsageError("transitions and workers must be at least 1 and the seed not negative")
+    directory = data_directory(directory)
+    console = console or Console(quiet=True)
+    train = train_path(directory, data_set.name)
+    episodes = data_set.episodes if transitions is None else -(-transitions // (data_set.rows - 1))
+    if _in_place(train, episodes, seed, source, console):
+        return train
+    if source != "regenerate":
+        refusal = download(data_set, directory)
+        if refusal is None:
+            console.print(f"downloaded the official {data_set.name} to {train}")
+            return train
+        if source == "official" or data_set.family == "other":
+            raise DataError(f"{data_set.name}: the official file cannot be downloaded ({refusal})")
+        console.print(f"no official file ({refusal}); collecting it again by the published protocol")
+    if data_set.family not in COLLECTORS:
+        raise DataError(f"{data_set.name}: its behaviour policy is not published, it can only be downloaded")
+    _regenerate(data_set, train, episodes, seed, workers, console)
+    return train
+
+
+def verify_files(train: Path) -> dict[str, Any] | None:
+    """Return the manifest after comparing both files with it; None when there is no manifest.
+
+    Raises:
+        DataError: a file differs from what its manifest recorded.
+    """
+    manifest = read_manifest(train)
+    for path in (train, validation_path(train)) if manifest is not None else ():
+        if path.is_file() and sha256(path) != manifest["sha256"].get(path.name):
+            raise DataError(f"{path}: differs from its manifest; make it again with `veloq data make {train.stem}`")
+    return manifest
+
+
+def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Console) -> bool:
+    if not (train.is_file() and validation_path(train).is_file()):
+        return False
+    manifest = read_manifest(train)
+    if manifest is None:
+        if source == "regenerate":
+            raise DataError(f"{train}: an official file is there; choose another directory to regenerate")
+        read_columns(validation_path(train))
+        rows = read_columns(train)["terminals"]
+        console.print(f"{train} is the official file: {int((1 - rows).sum())} transitions")
+        return True
+    wanted = {"protocol": PROTOCOL, "seed": seed, "episodes": episodes, "versions": simulator_versions()}
+    if any(manifest.get(key) != value for key, value in wanted.items()):
+        return False
+    if any(sha256(path) != manifest["sha256"].get(path.name) for path in (train, validation_path(train))):
+        return False
+    console.print(f"{train} is in place: {manifest['transitions']} transitions, seed {seed}")
+    return True
+
+
+def _regenerate(
+    data_set: DataSet, train: Path, episodes: int, seed: int, workers: int, console: Console
+) -> None:
+    validation = max(1, episodes // 10)
+    seeds = episode_seeds(seed, TRAIN, episodes) + episode_seeds(seed, VALIDATION, validation)
+    collected: list[Episode] = []
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    with bar:
+        task = bar.add_task(f"{data_set.name} episodes", total=len(seeds))
+        for episode in collect_episodes(COLLECTORS[data_set.family], data_set, seeds, workers):
+            collected.append(stack([episode]))
+            bar.advance(task)
+    train_rows = stack(collected[:episodes])
+    facts = {
+        "name": data_set.name,
+        "protocol": PROTOCOL,
+        "seed": seed,
+        "episodes": episodes,
+        "validation_episodes": validation,
+        "rows": len(train_rows["terminals"]),
+        "transitions": episodes * (data_set.rows - 1),
+        "versions": simulator_versions(),
+    }
+    write_data_set(train, train_rows, stack(collected[episodes:]), facts)
+    console.print(f"wrote {train}: {facts['transitions']} transitions")

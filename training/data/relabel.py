@@ -1,0 +1,114 @@
+"""Transitions of one task: rewards and masks from the current state, by ogbench's own relabelling."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from ..randomness import seeded_global_generator
+from .catalogue import Task, find_task
+from .files import Columns, data_directory, read_columns, simulator_versions, train_path, validation_path
+from .make import verify_files
+
+Array = npt.NDArray[np.float32]
+ACTION_LIMIT = 1.0 - 1e-5
+
+
+@dataclass(frozen=True)
+class TransitionData:
+    """All float32; rows in the order of the file, episodes one after the other.
+
+    Attributes:
+        observations, next_observations: (N, O).
+        actions: (N, A), clipped to ±(1 - 1e-5) as the published methods do.
+        rewards: (N,), of the current state.
+        masks: (N,), 0 where the task is done in the current state, so that nothing is bootstrapped.
+        terminals: (N,), 1 at the last transition of each episode; says nothing about success.
+        origin: one line on where the rows come from.
+    """
+
+    observations: Array
+    actions: Array
+    next_observations: Array
+    rewards: Array
+    masks: Array
+    terminals: Array
+    origin: str = ""
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+
+def load_task(
+    env_name: str,
+    directory: Path | None = None,
+    *,
+    split: str = "train",
+    console: Console | None = None,
+) -> TransitionData:
+    """Read a task's data file, check it, and label it.
+
+    Args:
+        env_name: for instance pointmaze-medium-navigate-singletask-v0.
+        directory: where the data files are; default $VELOQ_DATA or `data`.
+        split: "train" or "validation".
+        console: told aloud when the data were made with another simulator than the installed one.
+
+    Raises:
+        UsageError: unknown environment.
+        DataError: the file is missing, damaged, or does not belong to its manifest.
+    """
+    task = find_task(env_name)
+    train = train_path(data_directory(directory), task.data_set.name)
+    columns = read_columns(train if split == "train" else validation_path(train))
+    manifest = verify_files(train)
+    origin = "official file"
+    if manifest is not None:
+        origin = f"regenerated, seed {manifest['seed']}, {manifest['transitions']} training transitions"
+        installed = simulator_versions()
+        differing = [
+            f"{package} {old} (installed {installed.get(package)})"
+            for package, old in manifest["versions"].items()
+            if installed.get(package) != old
+        ]
+        if differing and console is not None:
+            console.print(f"warning: {train.name} was made with {', '.join(differing)}")
+    rewards, masks = relabel(task, columns)
+    return _transitions(columns, rewards, masks, origin)
+
+
+def relabel(task: Task, columns: Columns) -> tuple[Array, Array]:
+    """Rewards and masks of every row, (rows,) each, the last rows of episodes included.
+
+    r_t is the number of satisfied parts of the task in s_t minus the number of parts; mask_t = 0 iff all are.
+    """
+    import gymnasium
+    import ogbench  # noqa: F401 - registers the environments
+    from ogbench.relabel_utils import relabel_dataset
+
+    environment = gymnasium.make(task.environment, disable_env_checker=True)
+    rows = {key: columns[key] for key in ("qpos", "button_states") if key in columns}
+    try:
+        with seeded_global_generator(0):
+            relabel_dataset(task.environment, environment, rows)
+    finally:
+        environment.close()
+    return rows["rewards"], rows["masks"]
+
+
+def _transitions(columns: Columns, rewards: Array, masks: Array, origin: str) -> TransitionData:
+    ends = columns["terminals"].astype(bool)
+    current = np.flatnonzero(~ends)
+    observations = columns["observations"].astype(np.float32, copy=False)
+    actions = columns["actions"].astype(np.float32, copy=False)[current]
+    return TransitionData(
+        observations=observations[current],
+        actions=np.clip(actions, -ACTION_LIMIT, ACTION_LIMIT),
+        next_observations=observations[current + 1],
+        rewards=rewards[current],
+        masks=masks[current],
+        terminals=ends[current + 1].astype(np.float32),
+        origin=origin,
+    )
