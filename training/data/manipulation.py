@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..randomness import derived_seed
+from ..simulator import make_environment
 from .catalogue import DataSet
 from .collection import Collector, Episode
 
@@ -26,12 +27,8 @@ class ManipulationCollector:
     """Runs the oracle of the current target; draws a new target whenever the oracle is done."""
 
     def __init__(self, data_set: DataSet) -> None:
-        import gymnasium
-        import ogbench  # noqa: F401 - registers the environments
-
-        self._env = gymnasium.make(
+        self._env = make_environment(
             data_set.environment,
-            disable_env_checker=True,
             terminate_at_goal=False,
             mode="data_collection",
             max_episode_steps=data_set.rows,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..simulator import make_environment
 from .catalogue import DataSet
 from .collection import Collector, Episode
 
@@ -21,12 +22,8 @@ class PointMazeCollector:
     """Collects `navigate` (a new goal when the goal is reached) and `stitch` (one goal, four cells away)."""
 
     def __init__(self, data_set: DataSet) -> None:
-        import gymnasium
-        import ogbench  # noqa: F401 - registers the environments
-
-        self._env = gymnasium.make(
+        self._env = make_environment(
             data_set.environment,
-            disable_env_checker=True,
             terminate_at_goal=False,
             max_episode_steps=data_set.rows,
         )

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from ..randomness import seeded_global_generator
+from ..simulator import make_environment
 from .catalogue import Task, find_task
 from .files import Columns, data_directory, read_columns, simulator_versions, train_path, validation_path
 from .make import verify_files
@@ -84,11 +85,9 @@ def relabel(task: Task, columns: Columns) -> tuple[Array, Array]:
 
     r_t is the number of satisfied parts of the task in s_t minus the number of parts; mask_t = 0 iff all are.
     """
-    import gymnasium
-    import ogbench  # noqa: F401 - registers the environments
+    environment = make_environment(task.environment)
     from ogbench.relabel_utils import relabel_dataset
 
-    environment = gymnasium.make(task.environment, disable_env_checker=True)
     rows = {key: columns[key] for key in ("qpos", "button_states") if key in columns}
     try:
         with seeded_global_generator(0):

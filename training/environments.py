@@ -1,0 +1,74 @@
+"""Evaluation environments: plain simulators, seeded per episode, kept and reused for the whole process."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .data.catalogue import find_task
+from .randomness import derived_seed, seeded_global_generator
+from .simulator import make_environment
+
+Observation = npt.NDArray[np.float32]
+# Keeps evaluation episodes apart from those of data collection with the same seed.
+EVALUATION = 2
+
+
+class EvaluationEnvironment:
+    """One simulator of a single-task environment; episodes depend on their seed alone."""
+
+    def __init__(self, env_name: str) -> None:
+        self._environment = make_environment(find_task(env_name).environment)
+        self.observation_size = int(self._environment.observation_space.shape[0])
+        self.action_size = int(self._environment.action_space.shape[0])
+
+    def reset(self, seed: int, episode: int) -> Observation:
+        """Start episode `episode` of `seed`; mazes draw the start from NumPy's global generator."""
+        word = derived_seed(seed, EVALUATION, episode)
+        with seeded_global_generator(word):
+            observation, _ = self._environment.reset(seed=word)
+        return np.asarray(observation, dtype=np.float32)
+
+    def step(self, action: npt.NDArray[Any]) -> tuple[Observation, float, bool, bool]:
+        """Apply one action, (A,), clipped to [-1, 1]; returns observation, reward, done, success."""
+        clipped = np.clip(action, -1.0, 1.0)
+        observation, reward, terminated, truncated, info = self._environment.step(clipped)
+        done = bool(terminated or truncated)
+        return np.asarray(observation, dtype=np.float32), float(reward), done, bool(info["success"])
+
+    def position(self) -> npt.NDArray[np.float64] | None:
+        """Where the agent is in a maze, (2,); None elsewhere."""
+        locate = getattr(self._environment.unwrapped, "get_xy", None)
+        return None if locate is None else np.array(locate(), dtype=np.float64)
+
+    @property
+    def simulator(self) -> Any:
+        """The unwrapped ogbench environment."""
+        return self._environment.unwrapped
+
+
+_idle: dict[str, list[EvaluationEnvironment]] = {}
+_idle_lock = threading.Lock()
+
+
+@contextmanager
+def borrowed_environments(env_name: str, count: int) -> Iterator[list[EvaluationEnvironment]]:
+    """`count` environments of a task, made when too few are idle.
+
+    They go back afterwards instead of being closed: each maze leaks a file descriptor, an arm takes seconds to make.
+
+    Raises:
+        UsageError: unknown environment.
+    """
+    with _idle_lock:
+        idle = _idle.setdefault(env_name, [])
+        environments = [idle.pop() for _ in range(min(count, len(idle)))]
+    environments += [EvaluationEnvironment(env_name) for _ in range(count - len(environments))]
+    try:
+        yield environments
+    finally:
+        with _idle_lock:
+            _idle[env_name].extend(environments)

@@ -1,0 +1,206 @@
+"""Evaluation: many environments, one batched policy call per chunk for all seeds, episodes fixed by their seed."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.errors import ShapeError, UsageError
+from .environments import EvaluationEnvironment, borrowed_environments
+
+Float32 = npt.NDArray[np.float32]
+NoiseShapes = Mapping[str, tuple[Literal["normal", "uniform"], tuple[int, ...]]]
+Policy = Callable[[Float32, dict[str, Float32]], npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What S seeds reached in K episodes each.
+
+    Attributes:
+        success: (S, K), the success flag of the last step of each episode, as OGBench scores.
+        lengths: (S, K), environment steps.
+        returns: (S, K), undiscounted sums of rewards.
+        seconds: wall time, environments already made.
+        trajectories: per seed, the agent's positions (T + 1, 2) in the first recorded episodes; mazes only.
+    """
+
+    success: npt.NDArray[np.bool_]
+    lengths: npt.NDArray[np.int64]
+    returns: npt.NDArray[np.float64]
+    seconds: float
+    trajectories: list[list[npt.NDArray[np.float64]]] = field(default_factory=list)
+
+    @property
+    def success_rate(self) -> npt.NDArray[np.float64]:
+        """Share of successful episodes of each seed, (S,)."""
+        return np.asarray(self.success.mean(axis=1))
+
+    @property
+    def steps_per_second(self) -> float:
+        """Environment steps per second of wall time, policy included."""
+        return float(self.lengths.sum() / max(self.seconds, 1e-9))
+
+
+@dataclass
+class _Row:
+    """One environment with the episode it is in; `episode` is None when its seed has no episode left."""
+
+    environment: EvaluationEnvironment
+    seed_index: int
+    observation: Float32
+    episode: int | None = None
+    decision: int = 0
+    length: int = 0
+    total: float = 0.0
+    positions: list[npt.NDArray[np.float64]] = field(default_factory=list)
+
+
+class _Tally:
+    """The episodes to come and the results so far of every seed; a row only ever touches its own episode."""
+
+    def __init__(self, seeds: Sequence[int], episodes: int, record: int) -> None:
+        shape = (len(seeds), episodes)
+        self.seeds = seeds
+        self.record = record
+        self.success = np.zeros(shape, dtype=np.bool_)
+        self.lengths = np.zeros(shape, dtype=np.int64)
+        self.returns = np.zeros(shape, dtype=np.float64)
+        self.paths: dict[tuple[int, int], npt.NDArray[np.float64]] = {}
+        # list.pop is atomic under the interpreter lock, so rows of one seed may share the list.
+        self.waiting = [list(range(episodes))[::-1] for _ in seeds]
+
+    def begin(self, row: _Row) -> None:
+        """Give a row the next episode of its seed."""
+        try:
+            row.episode = self.waiting[row.seed_index].pop()
+        except IndexError:
+            row.episode = None
+            return
+        row.observation = row.environment.reset(self.seeds[row.seed_index], row.episode)
+        row.decision, row.length, row.total, row.positions = 0, 0, 0.0, []
+        self.track(row)
+
+    def track(self, row: _Row) -> None:
+        """Note the agent's position when its episode is recorded."""
+        if row.episode is not None and row.episode < self.record:
+            position = row.environment.position()
+            if position is not None:
+                row.positions.append(position)
+
+    def finish(self, row: _Row, success: bool) -> None:
+        """Store the outcome of a row's episode."""
+        assert row.episode is not None
+        key = (row.seed_index, row.episode)
+        self.success[key], self.lengths[key], self.returns[key] = success, row.length, row.total
+        if row.positions:
+            self.paths[key] = np.array(row.positions)
+
+
+def evaluate(
+    env_name: str,
+    policy: Policy,
+    seeds: Sequence[int],
+    episodes: int,
+    chunk: int,
+    noise_shapes: NoiseShapes,
+    workers: int = 2,
+    record: int = 0,
+    *,
+    environments: int | None = None,
+) -> EvaluationResult:
+    """Run `episodes` episodes of every seed; a chunk of actions is executed open loop.
+
+    Episode k of seed s starts from a state derived from (s, k), and its d-th decision uses noise keyed by
+    (s, k, d): the result depends on neither `environments` nor `workers`, as long as the policy treats its
+    batch entries independently.
+
+    Args:
+        env_name: a single-task environment.
+        policy: observations (S, E, O) and noise (S, E, ...) by name to actions (S, E, chunk * A), NumPy
+            in and out. Entries of environments without an episode hold what was there last.
+        seeds: S seeds; entry s of the policy's first axis belongs to seeds[s].
+        episodes: K, per seed.
+        chunk: actions executed per decision.
+        noise_shapes: name -> ("normal" | "uniform", shape of one sample).
+        workers: threads that step the environments; the simulator releases the interpreter lock.
+        record: keep the positions of the first `record` episodes of each seed (mazes).
+        environments: E, per seed; default up to 25 in mazes, `workers` for robot arms, which take 200 MB each.
+
+    Raises:
+        UsageError: unknown environment or a number below 1.
+        ShapeError: the policy returned another shape.
+    """
+    if min(len(seeds), episodes, chunk, workers) < 1 or (environments is not None and environments < 1):
+        raise UsageError("seeds, episodes, chunk, workers and environments must be at least 1")
+    width = environments or (25 if "maze" in env_name else workers)
+    width = min(width, episodes)
+    tally = _Tally(seeds, episodes, record)
+    with (
+        borrowed_environments(env_name, len(seeds) * width) as borrowed,
+        ThreadPoolExecutor(workers) as threads,
+    ):
+        started = time.perf_counter()
+        blank = np.zeros(borrowed[0].observation_size, dtype=np.float32)
+        rows = [_Row(environment, index // width, blank) for index, environment in enumerate(borrowed)]
+        groups = [rows[worker::workers] for worker in range(workers)]
+        list(threads.map(lambda group: [tally.begin(row) for row in group], groups))
+        while any(row.episode is not None for row in rows):
+            observations = np.stack([row.observation for row in rows]).reshape(len(seeds), width, -1)
+            noise = _noise(rows, tally, noise_shapes, width)
+            actions = _actions(policy(observations, noise), rows, chunk, width)
+            jobs = [(group, actions[worker::workers]) for worker, group in enumerate(groups)]
+            list(threads.map(lambda job: _run_chunks(*job, tally), jobs))
+        seconds = time.perf_counter() - started
+    paths = [
+        [tally.paths[s, k] for k in range(min(record, episodes)) if (s, k) in tally.paths] for s in range(len(seeds))
+    ]
+    return EvaluationResult(tally.success, tally.lengths, tally.returns, seconds, paths)
+
+
+def _actions(flat: npt.NDArray[Any], rows: list[_Row], chunk: int, width: int) -> Float32:
+    """Check the policy's answer and split it into (rows, chunk, A)."""
+    size = rows[0].environment.action_size
+    expected = (len(rows) // width, width, chunk * size)
+    if np.shape(flat) != expected:
+        raise ShapeError(f"policy: returned shape {np.shape(flat)}, expected {expected}")
+    return np.asarray(flat, dtype=np.float32).reshape(len(rows), chunk, size)
+
+
+def _run_chunks(group: list[_Row], actions: Float32, tally: _Tally) -> None:
+    for row, chunk in zip(group, actions, strict=True):
+        if row.episode is None:
+            continue
+        row.decision += 1
+        for action in chunk:
+            row.observation, reward, done, success = row.environment.step(action)
+            row.length += 1
+            row.total += reward
+            tally.track(row)
+            if done:
+                tally.finish(row, success)
+                tally.begin(row)
+                break
+
+
+def _noise(rows: list[_Row], tally: _Tally, shapes: NoiseShapes, width: int) -> dict[str, Float32]:
+    """Noise of every row's next decision, (S, E, ...) by name, zeros for rows without an episode."""
+    noise = {name: np.zeros((len(rows), *shape), dtype=np.float32) for name, (_, shape) in shapes.items()}
+    for index, row in enumerate(rows):
+        if row.episode is None:
+            continue
+        generator = decision_generator(tally.seeds[row.seed_index], row.episode, row.decision)
+        for name in sorted(shapes):
+            kind, shape = shapes[name]
+            draw = generator.standard_normal if kind == "normal" else generator.random
+            noise[name][index] = draw(shape, dtype=np.float32)
+    return {name: value.reshape(-1, width, *value.shape[1:]) for name, value in noise.items()}
+
+
+def decision_generator(seed: int, episode: int, decision: int) -> np.random.Generator:
+    """The generator of one decision: Philox keyed by (seed, episode), its counter starting at the decision."""
+    return np.random.Generator(np.random.Philox(key=[seed, episode], counter=[0, 0, 0, decision]))

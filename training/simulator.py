@@ -1,0 +1,28 @@
+"""Making OGBench environments without their side effects."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+
+def make_environment(identifier: str, **settings: Any) -> Any:
+    """`gymnasium.make` of an environment ogbench registers, without checker, renderer and scratch file.
+
+    Args:
+        identifier: a gymnasium id.
+        settings: passed to the environment.
+    """
+    if "DISPLAY" not in os.environ:
+        # Without a display the default renderer only warns at import; a renderer chosen by the user is kept.
+        os.environ.setdefault("MUJOCO_GL", "disable")
+    # The robot arm builds its action space anew, with this warning, at every access.
+    warnings.filterwarnings("ignore", message=".*precision lowered by casting", category=UserWarning)
+    import gymnasium
+    import ogbench  # noqa: F401 - registers the environments
+
+    environment: Any = gymnasium.make(identifier, disable_env_checker=True, **settings)
+    if "maze" in identifier or "antsoccer" in identifier:
+        # Each maze writes its model to a scratch file, reads it once and never removes it.
+        Path(environment.unwrapped.fullpath).unlink(missing_ok=True)
+    return environment
