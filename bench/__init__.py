@@ -1,0 +1,1 @@
+"""Speed, measured: pytest-benchmark cases generated from the Spec rows, and whole updates."""

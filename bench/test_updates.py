@@ -1,0 +1,53 @@
+"""One whole QAM update, data sampling and optimiser included: float32, precision `highest`, one seed."""
+
+import dataclasses
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from veloq.algorithms import QAM
+from veloq.core.algorithm import Dimensions
+from veloq.core.engine import Transitions
+
+# (observation size, action size, rows, hyper-parameters, updates per dispatch, rounds)
+QUICK = {"hidden": (128, 128, 128), "critics": 2, "inv_temp": 3.0}
+SIZES = {
+    "quick": (2, 2, 10_000, QUICK, 20, 3),
+    "paper": (46, 5, 10_000, {}, 1, 3),
+}
+
+
+def random_transitions(observation, action, rows):
+    rng = np.random.default_rng(0)
+    return Transitions(
+        observations=rng.standard_normal((rows, observation), np.float32),
+        actions=rng.uniform(-1.0, 1.0, (rows, action)).astype(np.float32),
+        next_observations=rng.standard_normal((rows, observation), np.float32),
+        rewards=-np.ones(rows, np.float32),
+        masks=np.ones(rows, np.float32),
+        terminals=(np.arange(rows) % 1000 == 999).astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("size", list(SIZES))
+def test_qam_update(benchmark, backend, size):
+    observation, action, rows, overrides, updates, rounds = SIZES[size]
+    config = dataclasses.replace(QAM.config(), **overrides)
+    engine = import_module(f"veloq.backends.{backend}").Engine(
+        QAM,
+        config,
+        Dimensions(observation, action * config.chunk),
+        random_transitions(observation, action, rows),
+        seeds=(0,),
+    )
+    states = [engine.run(engine.initial(), updates)[0]]
+
+    def run():
+        states[0], _ = engine.run(states[0], updates)
+
+    benchmark.group = f"QAM update, {size} size"
+    benchmark.extra_info["updates"] = updates
+    benchmark.pedantic(run, rounds=rounds, iterations=1)
+    assert engine.export(states[0])["step"] == (rounds + 1) * updates
