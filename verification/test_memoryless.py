@@ -1,0 +1,154 @@
+"""The memoryless SDE and the exact adjoint of its control problem: ADJ-7, ADJ-8."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from veloq.verification.assertions import assert_at_most, assert_close, assert_order
+from veloq.verification.backends import Backend
+from veloq.verification.check import check
+from veloq.verification.closed_forms import GaussianFlow
+from veloq.verification.fields import MLPField
+from veloq.verification.gaussian_cases import SEEDS, gaussian_flows, memoryless_variance, normals, times
+from veloq.verification.profiles import examples
+
+SHAPES = st.sampled_from([(1, (), 1), (2, (3,), 2), (6, (2, 2), 3)])
+
+
+def response(backend: Backend, flow: GaussianFlow, T: int) -> tuple[Any, Any]:
+    """How each state depends on its T independent inputs, x_0 and the T-1 noises, and where it goes without them.
+
+    For a field that is affine in x the rollout is an affine map of its noise. One batch entry per input is fed
+    a unit vector and one is fed nothing: the covariances below are exact, nothing is sampled.
+
+    Returns:
+        gains (T+1, T, A), gain of state i to input j (j = 0 is x_0); means (T+1, A).
+    """
+    action = len(flow.mean)
+    inputs = np.concatenate([np.eye(T), np.zeros((1, T))])
+    feed = np.repeat(inputs.T[:, :, None], action, axis=2)
+    field = flow.velocity(backend.xp)
+    xs = backend.numpy(backend.K.memoryless_sde(field, field, backend.array(feed[0]), backend.array(feed[1:])))
+    return xs[:, :T] - xs[:, T:], xs[:, T]
+
+
+def end_statistics(backend: Backend, flow: GaussianFlow, T: int) -> tuple[Any, Any, Any]:
+    """Mean and variance of x_T, and its covariance with x_0, each of shape (A,)."""
+    gains, means = response(backend, flow, T)
+    return means[-1], (gains[-1] ** 2).sum(axis=0), gains[-1, 0]
+
+
+# Design card 2.1 (a), printed to four digits: s = 0.5, exact velocity; the data's variance is 0.25.
+VARIANCES = [(10, 0.3157, 0.1856), (100, 0.2594, 0.2427), (1000, 0.2510, 0.2493)]
+HALF = GaussianFlow(np.array([0.4]), np.array([0.5]))
+
+
+@pytest.mark.parametrize(("T", "sde", "ode"), VARIANCES)
+@check("ADJ-7", "variance of x(1) at s = 0.5: SDE .3157, .2594, .2510, Euler flow .1856, .2427, .2493")
+def test_published_variances(backend: Backend, T: int, sde: float, ode: float) -> None:
+    variance = end_statistics(backend, HALF, T)[1]
+    assert_at_most(np.abs(variance - sde), 0.5e-4, "variance of the memoryless SDE")
+    ends = backend.numpy(backend.K.euler(HALF.velocity(backend.xp), backend.array([[0.0], [1.0]]), T))
+    assert_at_most(np.abs((ends[1] - ends[0]) ** 2 - ode), 0.5e-4, "variance of the Euler flow")
+
+
+@check("ADJ-7", "at T = 10 one step lifts the variance to 2.24 where the marginal has 0.81 (s = 0)")
+def test_first_step_is_not_marginal_preserving(backend: Backend) -> None:
+    # Design card 2.1 (a); by hand: gain 1 + h (2·(-1) - 1/h) = -0.2, so .04 + h·2(1+h)/h = .04 + 2.2.
+    gains, _ = response(backend, HALF, 10)
+    assert_close((gains[1] ** 2).sum(axis=0), np.array([2.24]), "recursion", "variance after one step")
+
+
+@given(flow=gaussian_flows(low=0.3, high=2.5), T=st.sampled_from([2, 5, 10, 40]))
+@settings(max_examples=examples(60))
+@check("ADJ-7", "gains of every state to x_0 and to each noise are the products of the affine steps' factors")
+def test_gains_of_every_noise(backend: Backend, flow: Any, T: int) -> None:
+    gains, means = response(backend, flow, T)
+    h, expected, mean = 1 / T, np.zeros((T, len(flow.mean))), np.zeros(len(flow.mean))
+    expected[0] = 1
+    for i in range(T):
+        t = i * h
+        slope = (t * flow.std**2 - (1 - t)) / flow.variance(t)
+        drift = slope * (mean - t * flow.mean) + flow.mean
+        if i < T - 1:
+            mean = mean + h * (2 * drift - mean / (t + h))
+            expected = expected * (1 + h * (2 * slope - 1 / (t + h)))
+            expected[i + 1] = np.sqrt(h * memoryless_variance(t, h))
+        else:
+            mean, expected = mean + h * drift, expected * (1 + h * slope)
+        assert_close(gains[i + 1], expected, "recursion", "gains")
+        assert_close(means[i + 1], mean, "recursion", "mean")
+
+
+@given(flow=gaussian_flows(low=0.4, high=2.0))
+@settings(max_examples=examples(8))
+@check("ADJ-7", "memoryless: variance tends to s² and mean to m with order 1, covariance of x0 and x1 to 0 with 2")
+def test_memoryless_limit(backend: Backend, flow: Any) -> None:
+    assume(np.abs(flow.mean).max() > 0.05)  # the mean's error is a multiple of m
+    grid = (100, 200, 400)
+    mean, variance, covariance = zip(*(end_statistics(backend, flow, T) for T in grid), strict=True)
+    assert_order(grid, [np.abs(v - flow.std**2).max() for v in variance], 1, what="SDE variance")
+    # Jointly Gaussian (affine in Gaussian inputs): no covariance is independence.
+    assert_order(grid, [np.abs(c).max() for c in covariance], 2, what="covariance of x0 and x1")
+    assert_order(grid, [np.abs(m - flow.mean).max() for m in mean], 1, what="SDE mean")
+
+
+def objective(backend: Backend, fields: tuple[Any, Any, Any], x: Any, noises: Any, terminal: Any, start: int) -> Any:
+    """Σ_{i≥start} 2h ‖field - base‖²/s_i² + terminal·x_T along the rollout from x at step `start`.
+
+    The running cost ½‖u‖² of QAM eq. 8 with u = 2 (field - base)/s, per step h; the last step has none.
+    """
+    field, base, last_field = fields
+    xp, T = backend.xp, noises.shape[0] + 1
+    h, cost = 1 / T, 0.0
+    for i in range(start, T - 1):
+        t, variance = i * h, memoryless_variance(i * h, h)
+        tt = times(backend, tuple(x.shape[:-1]), t)
+        v = field(x, tt)
+        cost = cost + 2 * h * xp.sum((v - base(x, tt)) ** 2) / variance
+        x = x + h * (2 * v - x / (t + h)) + (h * variance) ** 0.5 * noises[i, ...]
+    end = x + h * last_field(x, times(backend, tuple(x.shape[:-1]), (T - 1) * h))
+    return cost + xp.sum(terminal * end)
+
+
+@given(shape=SHAPES, seed=SEEDS)
+@settings(max_examples=examples(20))
+@check("ADJ-8", "basic adjoint g_i = gradient of the control objective from x_i on, with the noise frozen")
+def test_basic_adjoint_is_autodiff_of_the_objective(backend: Backend, shape: Any, seed: int) -> None:
+    T, batch, action = shape
+    networks = [MLPField(seed + k, action).field(backend) for k in range(3)]
+    field, base, last_field = networks
+    x0, terminal = (normals(backend, seed + k, *batch, action) for k in (3, 4))
+    noises = normals(backend, seed + 5, T - 1, *batch, action)
+    xs = backend.K.memoryless_sde(field, last_field, x0, noises)
+    gs = backend.numpy(backend.K.basic_adjoint(field, base, last_field, xs, terminal))
+    assert_close(gs[T], backend.numpy(terminal), "elementwise", "gs[T]")
+    for i in range(T):
+        gradient = backend.grad(
+            lambda x, i=i: objective(backend, (field, base, last_field), x, noises, terminal, i), xs[i, ...]
+        )
+        assert_close(gs[i], gradient[0], "recursion", "gradient of the objective")
+
+
+@given(shape=SHAPES, seed=SEEDS)
+@settings(max_examples=examples(20))
+@check("ADJ-8", "with a zero residual and the same evaluation times the basic adjoint is the lean adjoint")
+def test_lean_is_basic_without_residual(backend: Backend, shape: Any, seed: int) -> None:
+    T, batch, action = shape
+    base = MLPField(seed, action).field(backend)
+    xs = normals(backend, seed, T + 1, *batch, action)
+    terminal = normals(backend, seed + 1, *batch, action)
+    h = 1 / T
+
+    def later(x: Any, t: Any) -> Any:
+        return base(x, t + h)
+
+    def last_step(x: Any, t: Any) -> Any:
+        return 2 * base(x, t + h) - x / (t + h)
+
+    basic = backend.numpy(backend.K.basic_adjoint(later, later, last_step, xs, terminal))
+    lean = backend.numpy(backend.K.lean_adjoint(base, xs, terminal))
+    assert_close(basic, lean, "recursion", "basic against lean")
