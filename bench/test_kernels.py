@@ -1,5 +1,7 @@
 """Every kernel on both backends: float32, precision `highest`, batch 256, action dimension 25."""
 
+from typing import Any
+
 import pytest
 
 from veloq.bench.runners import RUNNERS
@@ -15,12 +17,12 @@ GRADIENT = [
 
 
 @pytest.mark.parametrize(("name", "backend"), FORWARD)
-def test_forward(benchmark, name, backend):
+def test_forward(benchmark: Any, name: str, backend: str) -> None:
     benchmark.group = "forward"
     benchmark(RUNNERS[backend](SPECS[name], gradient=False))
 
 
 @pytest.mark.parametrize(("name", "backend"), GRADIENT)
-def test_gradient(benchmark, name, backend):
+def test_gradient(benchmark: Any, name: str, backend: str) -> None:
     benchmark.group = "gradient"
     benchmark(RUNNERS[backend](SPECS[name], gradient=True))

@@ -2,6 +2,7 @@
 
 import dataclasses
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,13 @@ from veloq.core.engine import Transitions
 
 # (observation size, action size, rows, hyper-parameters, updates per dispatch, rounds)
 QUICK = {"hidden": (128, 128, 128), "critics": 2, "inv_temp": 3.0}
-SIZES = {
+SIZES: dict[str, tuple[int, int, int, dict[str, Any], int, int]] = {
     "quick": (2, 2, 10_000, QUICK, 20, 3),
     "paper": (46, 5, 10_000, {}, 1, 3),
 }
 
 
-def random_transitions(observation, action, rows):
+def random_transitions(observation: int, action: int, rows: int) -> Transitions:
     rng = np.random.default_rng(0)
     return Transitions(
         observations=rng.standard_normal((rows, observation), np.float32),
@@ -32,7 +33,7 @@ def random_transitions(observation, action, rows):
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 @pytest.mark.parametrize("size", list(SIZES))
-def test_qam_update(benchmark, backend, size):
+def test_qam_update(benchmark: Any, backend: str, size: str) -> None:
     observation, action, rows, overrides, updates, rounds = SIZES[size]
     config = dataclasses.replace(QAM.config(), **overrides)
     engine = import_module(f"veloq.backends.{backend}").Engine(
@@ -44,7 +45,7 @@ def test_qam_update(benchmark, backend, size):
     )
     states = [engine.run(engine.initial(), updates)[0]]
 
-    def run():
+    def run() -> None:
         states[0], _ = engine.run(states[0], updates)
 
     benchmark.group = f"QAM update, {size} size"

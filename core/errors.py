@@ -35,3 +35,7 @@ class DataError(VeloqError):
 
 class CheckpointError(VeloqError):
     """A checkpoint is missing, damaged or belongs to another run."""
+
+
+class DivergenceError(VeloqError):
+    """Training produced NaN or infinity; the run stopped and kept its earlier checkpoints."""

@@ -18,7 +18,7 @@ _SUBPACKAGES = ("algorithms", "backends", "core", "reference", "training", "veri
 
 globals().update({name: dispatched(name) for name in SPECS})
 
-__all__ = ["__version__", *SPECS]  # noqa: PLE0604
+__all__ = ["__version__", *SPECS]
 
 
 def __getattr__(name: str) -> Any:

@@ -72,7 +72,7 @@ def adjoint_terminal(critic: Critic, x: Array, inv_temp: Scalar) -> Array:
         total = q[0]
         for member in q[1:]:
             total = total + member
-        return (total / len(q))[..., None]
+        return np.expand_dims(total / len(q), -1)
 
     inside = np.abs(x) <= 1.0
     slopes = jacobian(mean_value, np.where(inside, x, np.sign(x)))[..., 0, :]
@@ -230,7 +230,7 @@ def basic_adjoint(field: Field, base: Field, last_field: Field, xs: Array, termi
             v_base = evaluate("basic_adjoint", "base", base, x.shape, x, at_time(x, t))
             # ½ ‖2 (field - base)/s‖² = 2 ‖field - base‖²/s²
             control = 2.0 * (v - v_base) / s
-            return np.sum(control * control, axis=-1, keepdims=True) / 2.0
+            return np.asarray(np.sum(control * control, axis=-1, keepdims=True) / 2.0)
 
         # g_i = g_{i+1} + h J_iᵀ g_{i+1} + h ∇_x cost
         J = _drift_jacobian("basic_adjoint", "field", field, x, time=t, shifted=(i + 1) / T)

@@ -33,7 +33,7 @@ def tanh_normal(mean: Array, log_std: Array, noise: Array) -> tuple[Array, Array
     action = empty(mean.shape, mean, log_std, noise)
     log_prob = empty(mean.shape[:-1], mean, log_std, noise)
     for b in np.ndindex(log_prob.shape):
-        total = 0.0
+        total: complex = 0.0
         for d in range(mean.shape[-1]):
             index = (*b, d)
             # u = mean + exp(log_std) noise,  a = tanh u
@@ -66,7 +66,7 @@ def gaussian_log_prob(x: Array, mean: Array, log_std: Array) -> Array:
     """
     log_prob = empty(x.shape[:-1], x, mean, log_std)
     for b in np.ndindex(log_prob.shape):
-        total = 0.0
+        total: complex = 0.0
         for d in range(x.shape[-1]):
             total = total + _log_normal(x[(*b, d)], mean[(*b, d)], log_std[(*b, d)])
         log_prob[b] = total

@@ -38,7 +38,8 @@ def in_float64(function: Callable[P, R]) -> Callable[P, R]:
         result = function(**{name: _exact(spec.arg(name), value) for name, value in given.items()})  # type: ignore[call-arg]
         return _return(result, _result_dtype(spec, given), carries=bool(spec.differentiable))
 
-    return kernel(precise)
+    checked: Callable[P, R] = kernel(precise)
+    return checked
 
 
 def _result_dtype(spec: Spec, given: dict[str, Any]) -> np.dtype[Any]:

@@ -27,7 +27,7 @@ def vp_schedule(steps: int, b_min: Scalar = 0.1, b_max: Scalar = 10.0) -> tuple[
     Source: QAM eqs. 46-47 (there i counts from 0).
 
     >>> print(vp_schedule(5)[2].round(4))
-    [0.8042 0.4355 0.1588 0.039  0.0064]
+    [0.8041 0.4352 0.1585 0.0389 0.0064]
     """
     beta, alpha, alpha_bar = np.empty(steps), np.empty(steps), np.empty(steps)
     product = 1.0

@@ -187,6 +187,6 @@ def invert_euler(field: Field, x1: Array, steps: int, iterations: int) -> tuple[
         for b in np.ndindex(residual.shape):
             # ‖x_k + h v(x_k, t_k) - x_{k+1}‖
             norm = math.sqrt(sum(float(entry) ** 2 for entry in left[b].real))
-            residual[b] = max(residual[b], norm)
+            residual[b] = max(float(residual[b]), norm)
         later = x
     return later, residual

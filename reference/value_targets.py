@@ -253,4 +253,5 @@ def _lower_bound(members: list[complex], rho: float) -> complex:
         return mean
     # mean_K q - rho √(mean_K (q - mean_K q)²)
     variance = _mean([(member - mean) * (member - mean) for member in members])
-    return mean - rho * np.sqrt(variance)
+    bound: complex = mean - rho * np.sqrt(variance)
+    return bound

@@ -24,14 +24,35 @@ def check(check_id: str, statement: str) -> Callable[[F], F]:
             return function
 
         @functools.wraps(function)
-        def counted(*args: Any, **kwargs: Any) -> Any:
+        def counting(*args: Any, **kwargs: Any) -> Any:
             current().examples += 1
             return function(*args, **kwargs)
 
-        setattr(counted, MARK, [(check_id, statement)])
-        return counted  # type: ignore[return-value]
+        setattr(counting, MARK, [(check_id, statement)])
+        return counting  # type: ignore[return-value]
 
     return tag
+
+
+def covers(check_id: str, statement: str) -> Callable[[F], F]:
+    """Like `check`, for a test that holds a property of its own inside, whose examples `counted` counts."""
+
+    def tag(function: F) -> F:
+        setattr(function, MARK, [(check_id, statement), *getattr(function, MARK, [])])
+        return function
+
+    return tag
+
+
+def counted(function: F) -> F:
+    """Count every example given to a property inside a test tagged by `covers`."""
+
+    @functools.wraps(function)
+    def counting(*args: Any, **kwargs: Any) -> Any:
+        current().examples += 1
+        return function(*args, **kwargs)
+
+    return counting  # type: ignore[return-value]
 
 
 def checks_of(function: Any) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Loads the verification's plugin when the tests are collected without it (plain pytest on this folder)."""
 
 import pytest
+
 from veloq.verification import plugin
 
 NAME = "veloq.verification.plugin"

@@ -1,6 +1,6 @@
 """Hypothesis profiles: `dev` answers within a minute or two, `ci` is derandomised and runs the stated counts."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 DEV_FRACTION = 10
 FEWEST = 5
@@ -8,17 +8,16 @@ FEWEST = 5
 _SLOW_BY_DESIGN = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 _chosen = {"profile": "dev", "examples": 0}
 
-settings.register_profile(
-    "dev", deadline=None, suppress_health_check=_SLOW_BY_DESIGN, database=None, print_blob=True
-)
-settings.register_profile(
-    "ci",
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=_SLOW_BY_DESIGN,
-    database=None,
-    print_blob=True,
-)
+for _name, _derandomize in (("dev", False), ("ci", True)):
+    settings.register_profile(
+        _name,
+        deadline=None,
+        derandomize=_derandomize,
+        database=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+        suppress_health_check=_SLOW_BY_DESIGN,
+    )
 
 
 def choose(profile: str, override: int | None = None) -> None:

@@ -61,7 +61,7 @@ def test_bellman_flow_target_is_exact(
         *(backend.array(np.full(t.shape, value)) for value in (reward, discount)),
         backend.array(z_t),
         backend.array(t),
-        law.velocity(backend.array, backend.K.xp),
+        law.velocity(backend.array, backend.xp),
     )
     expected = numpy_velocity(law.affine(reward, discount), z_t, t)
     assert_close(backend.numpy(target), expected, "recursion", what="velocity of r + g Z'")
@@ -79,7 +79,7 @@ def test_bellman_flow_target_mixes_terminal_rows(backend: Backend, seed: int, ba
     t = rng.uniform(0.0, 0.95, shape)
     z_t = (1.0 - t) * z0 + t * (reward + discount * law.sample(rng, shape))
     terminal = discount == 0.0
-    field = law.velocity(backend.array, backend.K.xp)
+    field = law.velocity(backend.array, backend.xp)
     target = backend.numpy(
         backend.K.bellman_flow_target(*(backend.array(a) for a in (reward, discount, z_t, t)), field)
     )
@@ -113,7 +113,7 @@ def test_regression_over_successors(
             backend.array(np.full(t.shape, discount)),
             backend.array(z_t),
             backend.array(t),
-            law.velocity(backend.array, backend.K.xp),
+            law.velocity(backend.array, backend.xp),
         )
         regression += share / sum(joint) * backend.numpy(target)
     assert_close(regression, numpy_velocity(whole, z_t, t), "recursion", what="velocity of the mixture")
@@ -143,7 +143,7 @@ def test_printed_target_learns_q(backend: Backend, seed: int, pairs: int, discou
 
 def endpoint_shift(backend: Backend, target: str, reward: float, mean: float, std: float) -> float:
     """How far one backup with g = 1 moves the mean of N(mean, std²), by integrating the target's field."""
-    next_field = Mixture(np.ones(1), np.array([mean]), np.array([std])).velocity(backend.array, backend.K.xp)
+    next_field = Mixture(np.ones(1), np.array([mean]), np.array([std])).velocity(backend.array, backend.xp)
     r, g = backend.array([reward]), backend.array([1.0])
 
     def velocity(t: float, z: np.ndarray) -> np.ndarray:

@@ -50,7 +50,10 @@ def read_columns(path: Path) -> Columns:
     if not path.is_file():
         raise DataError(f"{path}: no such data file; make it with `veloq data make {path.stem}`")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: when the archive is damaged numpy leaves a file that it opened itself open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("a single array, not an archive")
             columns = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: not a readable npz file ({error})") from error
