@@ -1,0 +1,76 @@
+"""Batches and noise as functions of (seed, step) alone, drawn on the device."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ...core.algorithm import Batch, Noise
+from ...core.engine import Transitions
+from ...core.errors import DataError
+from .value_targets import chunk_return
+
+
+class Windows(NamedTuple):
+    """The data on the device: its rows, and for every start of a window its return, mask, validity and last row."""
+
+    observations: Array
+    actions: Array
+    next_observations: Array
+    rewards: Array
+    masks: Array
+    valid: Array
+    last: Array
+
+
+def windows(data: Transitions, chunk: int, discount: float, device: Any) -> Windows:
+    """Put the data on the device and work out every window of `chunk` rows once.
+
+    A window that leaves its episode keeps the next observation of its last valid row.
+    """
+    rows = data.observations.shape[0]
+    if rows < chunk:
+        raise DataError(f"the data has {rows} rows, too few for one window of {chunk}")
+    on_device = Transitions(*(jax.device_put(np.asarray(part, np.float32), device) for part in data))
+    starts = jnp.arange(rows - chunk + 1, dtype=jnp.int32)
+    index = starts[:, None] + jnp.arange(chunk, dtype=jnp.int32)
+    terminals = on_device.terminals[index]
+    returned = chunk_return(on_device.rewards[index], on_device.masks[index], terminals, discount)
+    ended = jnp.max(jnp.cumsum(terminals, axis=1)[:, :-1] > 0, axis=1, initial=False)
+    first_end = jnp.argmax(terminals > 0, axis=1).astype(jnp.int32)
+    last = starts + jnp.where(ended, first_end, chunk - 1)
+    return Windows(on_device.observations, on_device.actions, on_device.next_observations, *returned, last)
+
+
+def keys(seeds: Sequence[int], device: Any) -> Array:
+    """One key per seed, by a named generator so that a process-wide default cannot change a run."""
+    words = np.array([[seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF] for seed in seeds], np.uint32)
+    return jax.random.wrap_key_data(jax.device_put(words, device), impl="threefry2x32")
+
+
+def draw_batch(data: Windows, key: Array, batch_size: int, chunk: int) -> Batch:
+    """`batch_size` windows with uniform starts, drawn with the key of one seed and step."""
+    key = jax.random.fold_in(key, zlib.crc32(b"batch"))
+    start = jax.random.randint(key, (batch_size,), 0, data.last.shape[0], dtype=jnp.int32)
+    rows = start[:, None] + jnp.arange(chunk, dtype=jnp.int32)
+    return Batch(
+        observations=data.observations[start],
+        actions=data.actions[rows].reshape(batch_size, -1),
+        rewards=data.rewards[start],
+        masks=data.masks[start],
+        valid=data.valid[start],
+        next_observations=data.next_observations[data.last[start]],
+    )
+
+
+def draw_noise(declared: Mapping[str, Noise], key: Array) -> dict[str, Array]:
+    """The declared noise; each name has a stream of its own, so that adding one changes no other."""
+    draw = {"normal": jax.random.normal, "uniform": jax.random.uniform}
+    return {
+        name: draw[noise.kind](jax.random.fold_in(key, zlib.crc32(f"noise/{name}".encode())), noise.shape, jnp.float32)
+        for name, noise in declared.items()
+    }

@@ -1,0 +1,125 @@
+"""One update of one seed: losses, Adam, target averages. A pure function of state, batch and noise."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array, lax
+
+from ...core.algorithm import Algorithm, Average, Batch, Metrics, Models, Update
+from ...core.networks import Forest, Tree
+from .. import jax as K
+from .networks import bind
+
+Counted = dict[str, tuple[Array, Array]]
+ADAM = optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8)
+
+
+class State(NamedTuple):
+    """Parameters, averages and Adam moments, each leaf with a leading seed axis, and the number of updates done."""
+
+    online: Forest
+    target: Forest
+    adam_first: dict[str, Forest]
+    adam_second: dict[str, Forest]
+    step: Array
+
+
+def models(declared: Any, online: Forest, target: Forest) -> Models:
+    """The networks bound to their parameters three ways."""
+    return Models(bind(declared, online), bind(declared, K.stop_gradient(online)), bind(declared, target))
+
+
+def loss_and_gradient(
+    update: Update,
+    config: Any,
+    declared: Any,
+    online: Forest,
+    target: Forest,
+    batch: Batch,
+    noise: Mapping[str, Array],
+) -> tuple[tuple[Array, Metrics], Forest]:
+    """Loss, metrics, and the gradient of the networks that `update` trains."""
+
+    def loss(trained: Forest) -> tuple[Array, Metrics]:
+        value, metrics = update.loss(K, config, models(declared, {**online, **trained}, target), batch, noise)
+        return value, {name: jnp.asarray(metric) for name, metric in metrics.items()}
+
+    differentiate = jax.value_and_grad(loss, has_aux=True)
+    result: tuple[tuple[Array, Metrics], Forest] = differentiate({name: online[name] for name in update.trains})
+    return result
+
+
+def advance(
+    algorithm: Algorithm, config: Any, declared: Any, state: State, batch: Batch, noise: Mapping[str, Array]
+) -> tuple[State, Counted]:
+    """The state after one update, and each metric with whether it was computed in this one.
+
+    All losses see the parameters from before the step; the step counts from 1 for `every`.
+    """
+    count = state.step + 1
+    online, first, second = state.online, dict(state.adam_first), dict(state.adam_second)
+    measured: Counted = {}
+    for update in algorithm.updates:
+        result = _when(
+            count % update.every == 0,
+            _stepping(update, config, declared, state, batch, noise, count // update.every),
+            update.every == 1,
+            (jax.tree.map(jnp.zeros_like, first[update.name]), first[update.name], second[update.name]),
+        )
+        (change, first[update.name], second[update.name]), metrics, applied = result
+        online = {**online, **{n: optax.apply_updates(online[n], change[n]) for n in update.trains}}
+        measured |= {name: (value, applied) for name, value in metrics.items()}
+    target = {
+        name: _averaged(
+            average,
+            config.target_rate,
+            state.target[name],
+            state.online[name] if average.when == "before" else online[name],
+            count,
+        )
+        for name, average in algorithm.averages.items()
+    }
+    return State(online, target, first, second, count), measured
+
+
+Stepped = tuple[tuple[Forest, Forest, Forest], Metrics]
+
+
+def _stepping(
+    update: Update,
+    config: Any,
+    declared: Any,
+    state: State,
+    batch: Batch,
+    noise: Mapping[str, Array],
+    count: Array,
+) -> Callable[[], Stepped]:
+    def step() -> Stepped:
+        (_, metrics), gradient = loss_and_gradient(update, config, declared, state.online, state.target, batch, noise)
+        if update.clip_norm is not None:
+            gradient, _ = optax.clip_by_global_norm(update.clip_norm).update(gradient, optax.EmptyState())
+        moments = optax.ScaleByAdamState(count - 1, state.adam_first[update.name], state.adam_second[update.name])
+        direction, moments = ADAM.update(gradient, moments)
+        change = jax.tree.map(lambda leaf: -config.learning_rate * leaf, direction)
+        return (change, moments.mu, moments.nu), metrics
+
+    return step
+
+
+def _when(
+    due: Array, step: Callable[[], Stepped], always: bool, idle: tuple[Forest, Forest, Forest]
+) -> tuple[tuple[Forest, Forest, Forest], Metrics, Array]:
+    """Run `step` when it is due; otherwise nothing moves and the metrics are zeros that do not count."""
+    if always:
+        return *step(), jnp.ones((), jnp.int32)
+    metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(step)[1])
+    moved, metrics = lax.cond(due, step, lambda: (idle, metrics))
+    return moved, metrics, due.astype(jnp.int32)
+
+
+def _averaged(average: Average, rate: float, target: Tree, source: Tree, count: Array) -> Tree:
+    weight = jnp.where(count % average.every == 0, rate, 0.0)
+    return jax.tree.map(lambda old, new: old + weight.astype(old.dtype) * (new - old), target, source)
