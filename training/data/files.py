@@ -51,10 +51,12 @@ def read_columns(path: Path) -> Columns:
         raise DataError(f"{path}: no such data file; make it with `veloq data make {path.stem}`")
     try:
         # Opened here: when the archive is damaged numpy leaves a file that it opened itself open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
                 raise ValueError("a single array, not an archive")
-            columns = {key: archive[key] for key in archive.files}
+            with archive:
+                columns = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: not a readable npz file ({error})") from error
     check_columns(path, columns)
