@@ -2,6 +2,10 @@
 
 import jax.numpy as xp
 
+from . import installed  # noqa: F401, first: it raises when the framework is missing
+
+# isort: split
+
 from .adjoint import (
     adjoint_matching_loss,
     adjoint_terminal,

@@ -1,5 +1,9 @@
 """The kernels in PyTorch, for tensors on any device. `xp` is the array-API namespace of torch."""
 
+from . import installed  # noqa: F401, first: it raises when the framework is missing
+
+# isort: split
+
 from array_api_compat import torch as xp
 
 from .adjoint import (
