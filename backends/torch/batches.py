@@ -1,0 +1,72 @@
+"""Batches and noise of an update, drawn from (seed, step) alone, from data that stays on the device."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ...core.algorithm import Batch, Noise
+from ...core.engine import Transitions
+from ...core.errors import DataError
+from .value_targets import chunk_return
+
+
+class Windows:
+    """All windows of `chunk` consecutive rows of a data set, each reduced once to what an update needs."""
+
+    def __init__(self, data: Transitions, chunk: int, discount: float, device: torch.device) -> None:
+        rows, size = data.actions.shape
+        if rows < chunk:
+            raise DataError(f"the data set has {rows} rows, fewer than one chunk of {chunk}")
+        self.count = rows - chunk + 1
+        tensors = Transitions(*(torch.as_tensor(array, dtype=torch.float32, device=device) for array in data))
+        self.observations, self.next_observations = tensors.observations, tensors.next_observations
+        spans = [column.unfold(0, chunk, 1) for column in (tensors.rewards, tensors.masks, tensors.terminals)]
+        self.rewards, self.masks, self.valid = chunk_return(*spans, discount)
+        # Overlapping windows of the flat action array: no copy of the data chunk times over.
+        actions = tensors.actions.contiguous()
+        self.actions = actions.as_strided((self.count, chunk * size), (size, 1))
+        ended = spans[2][:, :-1].cummax(-1).values if chunk > 1 else spans[2][:, :0]
+        last = (chunk - 1 - ended.sum(-1)).long()
+        self.next_rows = torch.arange(self.count, device=device) + last
+
+    def batch(self, starts: Tensor) -> Batch:
+        """The windows that start at rows `starts`, with the next observation of their last valid step."""
+        return Batch(
+            observations=self.observations[starts],
+            actions=self.actions[starts],
+            rewards=self.rewards[starts],
+            masks=self.masks[starts],
+            valid=self.valid[starts],
+            next_observations=self.next_observations[self.next_rows[starts]],
+        )
+
+
+def generator_seed(seed: int, step: int) -> int:
+    """A 32-bit key for update `step` of run `seed`; within a run no two steps share one.
+
+    The CPU generator keeps 32 bits of what it is given: a bijective mix of step plus an offset by seed.
+    """
+    key = (step + seed * 0x9E3779B1) & 0xFFFFFFFF
+    key = ((key ^ (key >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
+    key = ((key ^ (key >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
+    return key ^ (key >> 16)
+
+
+class Draws:
+    """Window starts and noise of one update, by reseeding one generator."""
+
+    def __init__(self, noise: Mapping[str, Noise], batch_size: int, windows: int, device: torch.device) -> None:
+        self.noise, self.batch_size, self.windows, self.device = noise, batch_size, windows, device
+        self.generator = torch.Generator(device)
+
+    def draw(self, seed: int, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Starts (B,) and noise by name; the same on every call with the same arguments."""
+        self.generator.manual_seed(generator_seed(seed, step))
+        where = {"generator": self.generator, "device": self.device}
+        starts = torch.randint(self.windows, (self.batch_size,), **where)
+        values = {}
+        for name, declared in self.noise.items():
+            sample = torch.randn if declared.kind == "normal" else torch.rand
+            values[name] = sample(declared.shape, dtype=torch.float32, **where)
+        return starts, values

@@ -1,0 +1,249 @@
+"""Training of S seeds at once: data, parameters and noise on the device, no host synchronisation in the loop."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ...core.algorithm import Act, Algorithm, Batch, Dimensions, Update
+from ...core.engine import FlatState, Precision, Transitions
+from ...core.errors import CheckpointError, UsageError
+from ...core.networks import initial_parameters
+from .. import torch as kernels
+from .batches import Draws, Windows
+from .losses import functional_gradients_of, gradients_of, models_of
+from .meter import Meter
+from .optimiser import adam, clip_per_seed, due, leaves, move_average
+from .single import loss_and_gradients, policy
+
+__all__ = ["Engine", "State", "loss_and_gradients", "policy"]
+
+Parameters = dict[str, dict[str, Tensor]]
+
+
+@dataclass
+class State:
+    """Parameters, averages and Adam moments with a leading seed axis, updated in place; `step` counts updates."""
+
+    online: Parameters
+    target: Parameters
+    first: dict[str, Parameters]
+    second: dict[str, Parameters]
+    step: int
+    optimisers: dict[str, torch.optim.Adam] = field(default_factory=dict)
+
+
+@contextmanager
+def matmul_precision(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Float32 products in full, or ("fast") in TF32 on a GPU and bfloat16 on a CPU that has it."""
+    before = torch.get_float32_matmul_precision()
+    fast = "high" if device.type == "cuda" else "medium"
+    torch.set_float32_matmul_precision(fast if precision == "fast" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+class Engine:
+    """Trains S seeds of one method at once on one device; see `core.engine.Engine`.
+
+    Args:
+        algorithm: the method.
+        config: its hyper-parameters.
+        dimensions: sizes of observation and action chunk.
+        data: the data set.
+        seeds: one integer for each run.
+        precision: "highest" is float32 throughout, "fast" rounds the inputs of matrix products.
+        device: a torch device.
+        compile: hand the loss and its gradients to torch.compile.
+
+    Raises:
+        DataError: the data set is shorter than one chunk.
+        UsageError: no seed was given.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        config: Any,
+        dimensions: Dimensions,
+        data: Transitions,
+        seeds: Sequence[int],
+        precision: Precision = "highest",
+        device: str = "cpu",
+        compile: bool = False,
+    ) -> None:
+        if not seeds:
+            raise UsageError("an engine needs at least one seed")
+        self.algorithm, self.config, self.dimensions = algorithm, config, dimensions
+        self.seeds, self.precision, self.device = tuple(seeds), precision, torch.device(device)
+        self._declared = algorithm.networks(config, dimensions)
+        self._windows = Windows(data, config.chunk, config.discount, self.device)
+        noise = algorithm.noise(config, dimensions, config.batch_size)
+        self._draws = Draws(noise, config.batch_size, self._windows.count, self.device)
+        self._gradients = {update.name: self._prepare(update, compile) for update in algorithm.updates}
+
+    def _prepare(self, update: Update, compile: bool) -> Any:
+        # One seed without vmap in plain autograd is the fastest eager form; the others need a pure function.
+        single = len(self.seeds) == 1
+        build = gradients_of if single and not compile else functional_gradients_of
+        gradients = build(self.algorithm, self.config, self.dimensions, update)
+        if not single:
+            gradients = torch.func.vmap(gradients)
+        return torch.compile(gradients) if compile else gradients
+
+    def initial(self) -> State:
+        """The state before the first update."""
+        declared = self.algorithm.declared(self.config, self.dimensions)
+        forests = [initial_parameters(declared, seed) for seed in self.seeds]
+        online = {
+            network: {name: self._tensor(np.stack([forest[network][name] for forest in forests])) for name in tree}
+            for network, tree in forests[0].items()
+        }
+        target = {network: {k: v.clone() for k, v in online[network].items()} for network in self.algorithm.averages}
+        return self._assembled(State(online, target, self._zeros(online), self._zeros(online), 0))
+
+    def _zeros(self, online: Parameters) -> dict[str, Parameters]:
+        return {
+            update.name: {n: {k: torch.zeros_like(v) for k, v in online[n].items()} for n in update.trains}
+            for update in self.algorithm.updates
+        }
+
+    def _assembled(self, state: State) -> State:
+        for update in self.algorithm.updates:
+            parameters = leaves(state.online, update.trains)
+            moments = [leaves(trees[update.name], update.trains) for trees in (state.first, state.second)]
+            applied = state.step // update.every
+            state.optimisers[update.name] = adam(parameters, *moments, applied, self.config.learning_rate)
+        return state
+
+    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
+        return torch.tensor(array, device=self.device)
+
+    def run(self, state: State, updates: int) -> tuple[State, dict[str, npt.NDArray[Any]]]:
+        """Apply `updates` updates; returns the state and each metric's mean over them, shape (S,).
+
+        An update that runs every few steps is averaged over the steps in which it ran.
+        """
+        meter = Meter()
+        online, target = self._without_axis(state.online), self._without_axis(state.target)
+        with matmul_precision(self.precision, self.device):
+            for _ in range(updates):
+                self._advance(state, online, target, meter)
+        return state, meter.means(len(self.seeds))
+
+    def _advance(self, state: State, online: Parameters, target: Parameters, meter: Meter) -> None:
+        """One update in place; every loss sees the parameters from before it."""
+        batch, noise = self._sample(state.step)
+        active = [update for update in self.algorithm.updates if (state.step + 1) % update.every == 0]
+        for update in active:
+            _, metrics, gradients = self._gradients[update.name](online, target, batch, noise)
+            self._hand_over(state, update, gradients)
+            meter.add(update.name, metrics)
+        self._average(state, "before")
+        for update in active:
+            state.optimisers[update.name].step()
+        self._average(state, "after")
+        state.step += 1
+
+    def _sample(self, step: int) -> tuple[Batch, dict[str, Tensor]]:
+        drawn = [self._draws.draw(seed, step) for seed in self.seeds]
+        if len(drawn) == 1:
+            starts, noise = drawn[0]
+        else:
+            starts = torch.stack([starts for starts, _ in drawn])
+            noise = {name: torch.stack([values[name] for _, values in drawn]) for name in drawn[0][1]}
+        return self._windows.batch(starts), noise
+
+    def _hand_over(self, state: State, update: Update, gradients: Parameters) -> None:
+        """Give the gradients, clipped, to the parameters as the optimiser expects them."""
+        parameters = leaves(state.online, update.trains)
+        flat = [g.reshape(p.shape) for p, g in zip(parameters, leaves(gradients, update.trains), strict=True)]
+        if update.clip_norm is not None:
+            clip_per_seed(flat, update.clip_norm)
+        for parameter, gradient in zip(parameters, flat, strict=True):
+            parameter.grad = gradient
+
+    def _average(self, state: State, when: str) -> None:
+        for name, average in self.algorithm.averages.items():
+            if due(average, when, state.step):
+                move_average(state.target[name], state.online[name], self.config.target_rate)
+
+    def _without_axis(self, forest: Parameters) -> Parameters:
+        """Views without the seed axis where there is one seed, which then runs without vmap."""
+        if len(self.seeds) > 1:
+            return forest
+        return _of_seed(forest, 0)
+
+    def act(
+        self, state: State, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
+    ) -> npt.NDArray[Any]:
+        """Actions (S, E, h·A) of every seed for observations (S, E, observation) and noise (S, E, ...)."""
+        return self._decide(self.algorithm.act, state, observations, noise)
+
+    def behave(
+        self, state: State, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
+    ) -> npt.NDArray[Any]:
+        """Like `act`, with the behaviour-cloning policy."""
+        if self.algorithm.behaviour is None:
+            raise UsageError(f"{self.algorithm.name} trains no behaviour policy")
+        return self._decide(self.algorithm.behaviour, state, observations, noise)
+
+    def _decide(
+        self, act: Act, state: State, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
+    ) -> npt.NDArray[Any]:
+        s = self._tensor(np.asarray(observations, np.float32))
+        drawn = {name: self._tensor(np.asarray(value, np.float32)) for name, value in noise.items()}
+        actions = []
+        with torch.no_grad(), matmul_precision(self.precision, self.device):
+            # Seed by seed: a policy may use operations that vmap does not know (moveaxis among them).
+            for seed in range(len(self.seeds)):
+                online, target = _of_seed(state.online, seed), _of_seed(state.target, seed)
+                models = models_of(self._declared, {}, online, target)
+                own = {name: value[seed] for name, value in drawn.items()}
+                actions.append(act(kernels, self.config, models, s[seed], own))
+            return np.asarray(torch.stack(actions).cpu().numpy())
+
+    def export(self, state: State) -> FlatState:
+        """The whole state as NumPy arrays; `restore(export(state))` continues bit for bit."""
+        flat: FlatState = {"step": np.asarray(state.step, np.int64)}
+        for prefix, forest in self._sections(state):
+            for network, tree in forest.items():
+                for name, value in tree.items():
+                    flat[f"{prefix}/{network}/{name}"] = value.detach().cpu().numpy().copy()
+        return flat
+
+    def _sections(self, state: State) -> Iterator[tuple[str, Parameters]]:
+        yield "online", state.online
+        yield "target", state.target
+        for update in self.algorithm.updates:
+            yield f"adam_first/{update.name}", state.first[update.name]
+            yield f"adam_second/{update.name}", state.second[update.name]
+
+    def restore(self, flat: FlatState) -> State:
+        """The state that `export` described, written by this or by another backend."""
+        state = self.initial()
+        with torch.no_grad():
+            for prefix, forest in self._sections(state):
+                for network, tree in forest.items():
+                    for name, value in tree.items():
+                        value.copy_(self._expected(flat, f"{prefix}/{network}/{name}", value))
+        state.step = int(flat["step"])
+        return self._assembled(state)
+
+    def _expected(self, flat: FlatState, key: str, like: Tensor) -> Tensor:
+        if key not in flat:
+            raise CheckpointError(f"the state has no array {key!r}")
+        if flat[key].shape != tuple(like.shape):
+            raise CheckpointError(f"{key} has shape {flat[key].shape}, expected {tuple(like.shape)}")
+        return self._tensor(flat[key])
+
+
+def _of_seed(forest: Parameters, seed: int) -> Parameters:
+    return {network: {name: value[seed] for name, value in tree.items()} for network, tree in forest.items()}
