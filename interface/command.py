@@ -1,0 +1,242 @@
+"""The command line: train, data, evaluate, verify, list, version."""
+
+import difflib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .core.errors import DivergenceError, MissingBackendError, UsageError, VeloqError
+
+if TYPE_CHECKING:
+    from .training.loop import Outcome
+
+USAGE = """usage: veloq COMMAND [OPTIONS]
+
+  train METHOD          train a method on a task, evaluate it and write a report
+  train --resume RUN    continue a run
+  evaluate RUN          evaluate a run's policy on any backend
+  data make NAME        put a data set in place: official, or made again
+  verify                check every kernel and identity
+  list WHAT             methods, envs or kernels
+  version               versions of veloq and of what it runs on
+
+`veloq COMMAND --help` shows the options of a command."""
+
+INTERRUPTED = 130
+FAILED = 1
+MISUSED = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; every error of the family VeloqError is one line on stderr and exit code 2.
+
+    Returns:
+        0, 2 after an error of usage, data, checkpoint or installation, 1 when training diverged or a check
+        failed, 130 when interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except VeloqError as error:
+        # Messages of wrapped libraries may hold line breaks; a user gets one line.
+        print(f"veloq: {' '.join(str(error).split())}", file=sys.stderr)
+        return FAILED if isinstance(error, DivergenceError) else MISUSED
+    except KeyboardInterrupt:
+        print("veloq: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) went away; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE)
+        return 0 if arguments else MISUSED
+    name, rest = arguments[0], arguments[1:]
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "data": _data,
+        "verify": _verify,
+        "list": _list,
+        "version": _version,
+    }
+    if name in ("--version", "-V"):
+        name = "version"
+    if name not in commands:
+        raise UsageError(f"unknown command {name!r}{_near(name, list(commands))}")
+    return commands[name](rest)
+
+
+def _train(arguments: list[str]) -> int:
+    from .options import ResumeOptions, parse
+
+    _require_training()
+    if any(argument.split("=")[0] == "--resume" for argument in arguments):
+        return _resume(parse(ResumeOptions, arguments, "veloq train"))
+    from .algorithms import ALGORITHMS
+
+    if arguments[:1] in (["-h"], ["--help"]):
+        arguments = ["qam", *arguments]
+    if not arguments or arguments[0].startswith("-"):
+        raise UsageError(f"train: name a method first: {', '.join(ALGORITHMS)}")
+    settings = _settings(arguments[0], arguments[1:])
+    from rich.console import Console
+
+    from .training.train import train
+
+    return _report(train(settings, Console()))
+
+
+def _settings(method: str, arguments: list[str]) -> Any:
+    from .options import DEFAULT_ENV, TrainOptions, parse, peek, train_options
+    from .training.data.catalogue import find_task
+    from .training.presets import preset
+    from .training.settings import Settings, find_algorithm, make_config
+
+    algorithm = find_algorithm(method)
+    env, name = peek(arguments, "env", DEFAULT_ENV), peek(arguments, "preset", "quick")
+    find_task(env)
+    if name not in ("quick", "paper"):
+        raise UsageError(f"unknown preset {name!r}; known: quick, paper")
+    chosen = preset(name, method, env)
+    schedule = {key: value for key, value in vars(chosen).items() if key != "values"}
+    config = make_config(algorithm, chosen.values)
+    kind = train_options(algorithm.config, config)
+    default = kind(**schedule, config=config)
+    options: TrainOptions = parse(kind, arguments, f"veloq train {method}", default)
+    values = vars(options).copy()
+    count, first = values.pop("seeds"), values.pop("first_seed")
+    if count < 1 or first < 0:
+        raise UsageError(f"seeds must be at least 1 and first-seed not negative, got {count} and {first}")
+    return Settings(method=method, seeds=tuple(range(first, first + count)), **values)
+
+
+def _resume(options: Any) -> int:
+    from rich.console import Console
+
+    from .training.train import resume
+
+    changes = {name: value for name, value in vars(options).items() if name != "resume" and value is not None}
+    return _report(resume(options.resume, Console(), **changes))
+
+
+def _report(outcome: "Outcome") -> int:
+    for name, success in (("success rate", outcome.success), ("behaviour cloning", outcome.behaviour_success)):
+        if success is not None:
+            seeds = "  ".join(f"{value:.2f}" for value in success)
+            print(f"{name:<18} {sum(success) / len(success):.3f}   per seed {seeds}")
+    print("wall time          " + ", ".join(f"{name} {value:.0f} s" for name, value in outcome.seconds.items()))
+    print(f"report             {outcome.run / 'report.html'}")
+    if outcome.finished:
+        return 0
+    print(f"stopped at update {outcome.step}; continue with: veloq train --resume {outcome.run}")
+    return INTERRUPTED
+
+
+def _evaluate(arguments: list[str]) -> int:
+    from .options import EvaluateOptions, parse
+
+    _require_training()
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        raise UsageError("evaluate: name a run folder first")
+    help_only = arguments[0] in ("-h", "--help")
+    options = parse(EvaluateOptions, arguments if help_only else arguments[1:], "veloq evaluate RUN")
+    from .training.policies import evaluate_run
+
+    result = evaluate_run(Path(arguments[0]), options.backend, options.episodes, options.workers, options.behaviour)
+    rates = result.success_rate
+    seeds = "  ".join(f"{value:.2f}" for value in rates)
+    print(f"success rate       {rates.mean():.3f}   per seed {seeds}   ({options.episodes} episodes each)")
+    return 0
+
+
+def _data(arguments: list[str]) -> int:
+    from .options import DataOptions, parse
+
+    if not arguments or arguments[0] not in ("make", "-h", "--help"):
+        raise UsageError("data: the only command is `veloq data make NAME`")
+    _require_training()
+    rest = arguments[1:] if arguments[0] == "make" else arguments
+    if not rest or (rest[0].startswith("-") and rest[0] not in ("-h", "--help")):
+        raise UsageError("data make: name a data set first, for instance pointmaze-medium-navigate-v0")
+    help_only = rest[0] in ("-h", "--help")
+    options = parse(DataOptions, rest if help_only else rest[1:], "veloq data make NAME")
+    from rich.console import Console
+
+    from .training.data.make import make
+
+    console = Console()
+    path = make(
+        rest[0],
+        options.transitions,
+        options.seed,
+        options.workers,
+        options.data_directory,
+        console,
+        options.source,
+    )
+    print(path)
+    return 0
+
+
+def _verify(arguments: list[str]) -> int:
+    _require("verify", "pytest", "hypothesis", "rich")
+    from .verification.run import main as verify
+
+    return int(verify(arguments))
+
+
+def _list(arguments: list[str]) -> int:
+    what = arguments[0] if arguments else ""
+    if what == "methods":
+        from .algorithms import ALGORITHMS
+
+        rows = [(method.name, method.summary) for method in ALGORITHMS.values()]
+    elif what == "envs":
+        _require_training()
+        from .training.data.catalogue import find_task, task_names
+
+        rows = [(name, find_task(name).data_set.name) for name in task_names() if "-task" not in name]
+    elif what == "kernels":
+        from .core.rows import SPECS
+
+        rows = [(spec.name, spec.equation) for spec in SPECS.values()]
+    else:
+        raise UsageError(f"list: expected methods, envs or kernels, got {what!r}")
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        print(f"{name:<{width}}  {' '.join(text.split())}")
+    return 0
+
+
+def _version(arguments: list[str]) -> int:
+    for package in ("veloq", "numpy", "scipy", "jax", "torch", "mujoco", "ogbench"):
+        try:
+            print(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            print(f"{package} not installed")
+    return 0
+
+
+def _require_training() -> None:
+    _require("train,jax", "tyro", "rich", "ogbench", "safetensors", "matplotlib")
+
+
+def _require(extra: str, *modules: str) -> None:
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise MissingBackendError(f"this command needs {', '.join(missing)}: pip install 'veloq[{extra}]'")
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(known)}"

@@ -1,0 +1,157 @@
+"""Command-line options generated from dataclasses; a method's Config is the only place for its defaults."""
+
+import contextlib
+import dataclasses
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from .core.errors import UsageError
+
+Options = TypeVar("Options")
+DEFAULT_ENV = "pointmaze-medium-navigate-singletask-v0"
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train a method on a task and show what it learned; the defaults shown are those of the preset."""
+
+    env: str = DEFAULT_ENV
+    """single-task environment, see `veloq list envs`"""
+    backend: Literal["jax", "torch"] = "jax"
+    """who computes"""
+    preset: Literal["quick", "paper"] = "quick"
+    """sizes for two CPU cores, or the paper's"""
+    seeds: int = 1
+    """number of seeds, trained together"""
+    first_seed: int = 0
+    """the seeds are first_seed, first_seed + 1, ..."""
+    updates: int = 0
+    """gradient steps"""
+    evaluate_every: int = 0
+    """updates between two evaluations"""
+    curve_episodes: int = 0
+    """episodes of each evaluation on the way"""
+    episodes: int = 0
+    """episodes of the evaluation at the end"""
+    dispatch: int = 100
+    """gradient steps per call of the engine"""
+    transitions: int | None = None
+    """rows to make when the data set is missing; None only reads"""
+    precision: Literal["highest", "fast"] = "highest"
+    """of matrix products: float32, or faster with fewer digits"""
+    device: str = "cpu"
+    """cpu or cuda"""
+    directory: Path = Path("runs")
+    """where run folders go"""
+    data_directory: Path | None = None
+    """where data sets are; default $VELOQ_DATA or `data`"""
+    workers: int = 2
+    """processes that make data, threads that step environments"""
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Continue a run from its newest good checkpoint; everything else stays as it was."""
+
+    resume: Path = field()
+    """the run folder"""
+    updates: int | None = None
+    """train to this update instead"""
+    device: str | None = None
+    """cpu or cuda"""
+    data_directory: Path | None = None
+    """where data sets are, if they moved"""
+    workers: int | None = None
+    """threads that step environments"""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Evaluate a run's policy on any backend, whichever one trained it."""
+
+    episodes: int = 50
+    """episodes of every seed"""
+    backend: Literal["reference", "jax", "torch"] = "jax"
+    """who computes the actions"""
+    behaviour: bool = False
+    """the behaviour-cloning policy instead"""
+    workers: int = 2
+    """threads that step environments"""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Put a data set in place: the official file when it can be had, else the same protocol run again."""
+
+    transitions: int | None = None
+    """how many to regenerate; default the published number"""
+    seed: int = 0
+    """of a regenerated data set"""
+    workers: int = 2
+    """processes that collect"""
+    data_directory: Path | None = None
+    """where the files go; default $VELOQ_DATA or `data`"""
+    source: Literal["auto", "official", "regenerate"] = "auto"
+    """auto prefers an official file"""
+
+
+def parse(kind: type[Options], arguments: Sequence[str], command: str, default: Options | None = None) -> Options:
+    """Read options into a dataclass.
+
+    Raises:
+        UsageError: an option is unknown or has a value of another type, in one line.
+        SystemExit: after printing what --help asks for.
+    """
+    import tyro
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(kind, args=list(arguments), prog=command, default=default)
+    except SystemExit as stop:
+        if stop.code in (None, 0):
+            raise
+        raise UsageError(f"{command}: {_one_line(said.getvalue())}") from None
+
+
+def train_options(method_config: type, chosen: Any) -> type[Any]:
+    """`TrainOptions` with the method's hyper-parameters as `config`, starting from the preset's values."""
+    config = ("config", method_config, field(default=chosen))
+    options = dataclasses.make_dataclass("TrainOptions", [config], bases=(TrainOptions,), frozen=True)
+    options.__doc__ = TrainOptions.__doc__
+    return options
+
+
+def peek(arguments: Sequence[str], name: str, default: str) -> str:
+    """The value of one option before all are parsed: presets decide the defaults of the others."""
+    value = default
+    for index, argument in enumerate(arguments):
+        if argument == f"--{name}" and index + 1 < len(arguments):
+            value = arguments[index + 1]
+        elif argument.startswith(f"--{name}="):
+            value = argument.split("=", 1)[1]
+    return value
+
+
+def _one_line(box: str) -> str:
+    """tyro's framed message as one line: what is wrong, and the options it suggests."""
+    lines = [re.sub(r"^[\s│|╭╰]+|[\s│|╮╯]+$", "", line) for line in box.splitlines()]
+    sections: list[list[str]] = [[]]
+    for line in lines:
+        if re.fullmatch(r"[-─]{8,}", line):
+            sections.append([])
+        elif line:
+            sections[-1].append(line)
+    message = " ".join(sections[1] if len(sections) > 1 else sections[0])
+    near = [
+        match[0]
+        for section in sections
+        if section and section[0].startswith("Perhaps you meant")
+        for line in section
+        if (match := re.match(r"--[\w.-]+", line))
+    ]
+    return f"{message}; did you mean {' or '.join(near[:3])}?" if near else message

@@ -1,0 +1,167 @@
+"""Checkpoints: safetensors and a hashed JSON manifest, written whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.engine import FlatState
+from ..core.errors import CheckpointError
+
+FORMAT = 1
+STATE = "state.safetensors"
+MANIFEST = "manifest.json"
+KEEP = 2
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The whole state after `step` updates, and what the run needs to go on from there.
+
+    `rejected` says, one line each, which newer checkpoints were damaged and passed over.
+    """
+
+    step: int
+    state: FlatState
+    run: str
+    progress: dict[str, Any]
+    rejected: tuple[str, ...] = field(default=())
+
+
+def checkpoints_folder(run: Path) -> Path:
+    """Where a run keeps its checkpoints."""
+    return run / "checkpoints"
+
+
+def save(run: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint under a temporary name, sync it, rename it into place and drop all but the last two."""
+    from safetensors.numpy import save as serialise
+
+    folder = checkpoints_folder(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / f"step-{checkpoint.step:09d}"
+    partial = folder / f".{final.name}.{os.getpid()}.partial"
+    # order="C" keeps 0-d arrays 0-d, which ascontiguousarray would not.
+    payload = serialise({name: np.array(value, order="C") for name, value in checkpoint.state.items()})
+    manifest = {
+        "format": FORMAT,
+        "run": checkpoint.run,
+        "step": checkpoint.step,
+        "progress": checkpoint.progress,
+        "files": {STATE: hashlib.sha256(payload).hexdigest()},
+    }
+    try:
+        partial.mkdir()
+        _write_synced(partial / STATE, payload)
+        _write_synced(partial / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+        _sync_folder(partial)
+        _put_in_place(partial, final)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    for old in _steps(run)[:-KEEP]:
+        shutil.rmtree(old)
+    return final
+
+
+def load(folder: Path, run: str | None = None) -> Checkpoint:
+    """Read one checkpoint and verify every hash.
+
+    Args:
+        folder: the checkpoint's folder.
+        run: the identity the checkpoint must carry; None accepts any.
+
+    Raises:
+        CheckpointError: something is missing, damaged or belongs to another run.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as deserialise
+
+    manifest = _read_manifest(folder)
+    if run is not None and manifest["run"] != run:
+        raise CheckpointError(f"{folder}: belongs to another run")
+    try:
+        payload = (folder / STATE).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{folder / STATE}: cannot be read ({error.strerror})") from error
+    if hashlib.sha256(payload).hexdigest() != manifest["files"][STATE]:
+        raise CheckpointError(f"{folder / STATE}: damaged, its SHA-256 differs from the manifest's")
+    try:
+        state = deserialise(payload)
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder / STATE}: not a safetensors file ({error})") from error
+    return Checkpoint(manifest["step"], state, manifest["run"], manifest["progress"])
+
+
+def load_latest(run: Path, identity: str | None = None) -> Checkpoint:
+    """The newest checkpoint that verifies; damaged newer ones are named in `rejected`.
+
+    Raises:
+        CheckpointError: the run has none, or all are damaged.
+    """
+    rejected: list[str] = []
+    for folder in reversed(_steps(run)):
+        try:
+            found = load(folder, identity)
+        except CheckpointError as error:
+            rejected.append(str(error))
+            continue
+        return Checkpoint(found.step, found.state, found.run, found.progress, tuple(rejected))
+    if rejected:
+        raise CheckpointError(f"no usable checkpoint: {'; '.join(rejected)}")
+    raise CheckpointError(f"{checkpoints_folder(run)}: no checkpoint")
+
+
+def latest_step(run: Path) -> int | None:
+    """Step of the newest checkpoint by name, None without one."""
+    steps = _steps(run)
+    return int(steps[-1].name.removeprefix("step-")) if steps else None
+
+
+def _steps(run: Path) -> list[Path]:
+    return sorted(path for path in checkpoints_folder(run).glob("step-*") if path.name[5:].isdigit())
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged, not JSON") from error
+    expected = {"format": int, "run": str, "step": int, "progress": dict, "files": dict}
+    if not isinstance(manifest, dict) or any(not isinstance(manifest.get(key), kind) for key, kind in expected.items()):
+        raise CheckpointError(f"{path}: damaged, expected the keys {', '.join(expected)}")
+    if manifest["format"] != FORMAT or not isinstance(manifest["files"].get(STATE), str):
+        raise CheckpointError(f"{path}: format {manifest['format']}, expected {FORMAT} with a hash of {STATE}")
+    return manifest
+
+
+def _write_synced(path: Path, payload: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(payload)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _put_in_place(partial: Path, final: Path) -> None:
+    replaced = final.with_name(f".{final.name}.{os.getpid()}.replaced")
+    if final.exists():
+        # A folder cannot be renamed over a filled one; the older copy goes once the newer has its name.
+        final.rename(replaced)
+    partial.rename(final)
+    _sync_folder(final.parent)
+    shutil.rmtree(replaced, ignore_errors=True)

@@ -1,0 +1,43 @@
+"""Ctrl-C and SIGTERM as a request that the training loop answers between two dispatches."""
+
+import signal
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):
+    """Raised inside an evaluation to leave it early; the loop catches it."""
+
+
+class StopRequest:
+    """While entered, the first signal sets `requested` and calls `told`; the second interrupts at once."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self.requested = False
+        self._told = told
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopRequest":
+        for number in SIGNALS:
+            self._previous[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise Interrupted once a stop was requested."""
+        if self.requested:
+            raise Interrupted
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        self._told()

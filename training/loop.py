@@ -1,0 +1,140 @@
+"""The training loop: dispatches, evaluations, checkpoints and an orderly stop. Numerics are the engine's."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.engine import Engine
+from ..core.errors import DivergenceError
+from . import checkpoint
+from .checkpoint import Checkpoint
+from .interruption import Interrupted, StopRequest
+from .progress import Progress
+from .run_folder import RunFolder
+from .scoring import Scorer
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a session of a run ended; success rates are per seed and None where not measured."""
+
+    run: Path
+    finished: bool
+    step: int
+    success: tuple[float, ...] | None
+    behaviour_success: tuple[float, ...] | None
+    seconds: Mapping[str, float]
+
+
+@dataclass
+class Loop:
+    """One session of a run from `state` after `step` updates; `evaluated` says that this step's scores are in."""
+
+    settings: Settings
+    folder: RunFolder
+    engine: Engine
+    scorer: Scorer
+    progress: Progress
+    stop: StopRequest
+    state: Any
+    step: int = 0
+    evaluated: bool = True
+    seconds: dict[str, float] = field(default_factory=lambda: {"training": 0.0, "evaluation": 0.0})
+
+    def run(self) -> Outcome:
+        """Train to the end or to the first request to stop; either way a checkpoint holds everything.
+
+        Raises:
+            DivergenceError: a metric became NaN or infinite; the checkpoints before it are kept.
+        """
+        try:
+            while True:
+                if self._evaluation_due():
+                    self._evaluate()
+                    self.save()
+                self.stop.check()
+                if self.step >= self.settings.updates:
+                    return self._outcome(finished=True)
+                self._dispatch()
+        except Interrupted:
+            self.progress.doing("saving")
+            self.save()
+            return self._outcome(finished=False)
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment."""
+        progress = {"evaluated": self.evaluated, "metrics_bytes": self.folder.metrics_bytes()}
+        state = self.engine.export(self.state)
+        checkpoint.save(self.folder.path, Checkpoint(self.step, state, self.folder.identity, progress))
+
+    def _evaluation_due(self) -> bool:
+        if self.evaluated or self.step == 0:
+            return False
+        return self.step == self.settings.updates or self.step % self.settings.evaluate_every == 0
+
+    def _dispatch(self) -> None:
+        settings = self.settings
+        # Boundaries are multiples of the dispatch and evaluation periods, wherever a session started.
+        ends = [(self.step // every + 1) * every for every in (settings.dispatch, settings.evaluate_every)]
+        updates = min(*ends, settings.updates) - self.step
+        began = time.monotonic()
+        self.state, metrics = self.engine.run(self.state, updates)
+        values = {name: np.asarray(value, dtype=np.float64) for name, value in metrics.items()}
+        elapsed = time.monotonic() - began
+        self._check_finite(self.step + updates, values)
+        self.step, self.evaluated = self.step + updates, False
+        self.seconds["training"] += elapsed
+        speed = updates / max(elapsed, 1e-9)
+        record = {"kind": "training", "step": self.step, "seconds": elapsed, "updates_per_second": speed}
+        self.folder.append(record | {"metrics": {name: value.tolist() for name, value in values.items()}})
+        self.progress.trained(self.step, {name: float(value.mean()) for name, value in values.items()}, speed)
+
+    def _check_finite(self, step: int, metrics: Mapping[str, npt.NDArray[np.float64]]) -> None:
+        for name, value in metrics.items():
+            bad = [seed for seed, entry in zip(self.settings.seeds, value, strict=True) if not math.isfinite(entry)]
+            if bad:
+                kept = checkpoint.latest_step(self.folder.path)
+                last = "no checkpoint was written before" if kept is None else f"checkpoint of step {kept} is kept"
+                raise DivergenceError(
+                    f"{name} of seed {bad[0]} became NaN or infinite between updates {self.step} and {step}; {last}"
+                )
+
+    def _evaluate(self) -> None:
+        final = self.step >= self.settings.updates
+        episodes = self.settings.episodes if final else self.settings.curve_episodes
+        began = time.monotonic()
+        policies = {"method": self.engine.act}
+        if final and self.settings.algorithm.behaviour is not None:
+            policies["behaviour"] = self.engine.behave
+        records = []
+        for name, act in policies.items():
+            self.progress.doing(f"evaluating the {name} policy")
+            scores = self.scorer.score(self._stoppable(act), episodes, picture=name if final else None)
+            record = {"kind": "evaluation", "step": self.step, "policy": name, "episodes": episodes}
+            records.append(record | scores)
+            self.progress.evaluated(self.step, name, scores["success"], episodes)
+        for record in records:
+            self.folder.append(record)
+        self.evaluated = True
+        self.seconds["evaluation"] += time.monotonic() - began
+
+    def _stoppable(self, act: Any) -> Any:
+        def policy(observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+            self.stop.check()
+            return np.asarray(act(self.state, observations, noise))
+
+        return policy
+
+    def _outcome(self, finished: bool) -> Outcome:
+        last: dict[str, tuple[float, ...]] = {}
+        for record in self.folder.records():
+            if record["kind"] == "evaluation":
+                last[record["policy"]] = tuple(record["success"])
+        return Outcome(self.folder.path, finished, self.step, last.get("method"), last.get("behaviour"), self.seconds)

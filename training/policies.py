@@ -1,0 +1,95 @@
+"""A trained run as a policy on any backend."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.algorithm import Dimensions
+from ..core.engine import FlatState, Policy
+from ..core.errors import CheckpointError, UsageError
+from ..core.networks import Forest
+from . import checkpoint
+from .backends import policy_function
+from .evaluation import EvaluationResult, evaluate
+from .run_folder import RunFolder
+from .scoring import noise_shapes
+from .settings import find_algorithm, make_config
+
+
+def load_policy(run: Path, backend: str = "reference", seed: int | None = None, behaviour: bool = False) -> Policy:
+    """The policy of one seed of a run, from its newest good checkpoint.
+
+    Args:
+        run: the run folder, whichever backend trained it.
+        backend: reference, jax or torch.
+        seed: one of the run's seeds; None takes its first.
+        behaviour: the behaviour-cloning policy in place of the method's.
+
+    Returns:
+        observations (..., S) and noise by name to actions (..., h·A), NumPy in and out.
+
+    Raises:
+        UsageError: the folder is no run, or the run has no such seed or no behaviour policy.
+        CheckpointError: no checkpoint verifies.
+        MissingBackendError: the backend's framework is not installed.
+    """
+    function = policy_function(backend)
+    folder = RunFolder.open(run)
+    algorithm = find_algorithm(folder.config["method"])
+    config = make_config(algorithm, folder.config["config"])
+    dimensions = Dimensions(**folder.config["dimensions"])
+    seeds = folder.config["seeds"]
+    if seed is None:
+        seed = seeds[0]
+    if seed not in seeds:
+        raise UsageError(f"{run}: has no seed {seed}; it has {', '.join(str(number) for number in seeds)}")
+    if behaviour and algorithm.behaviour is None:
+        raise UsageError(f"{algorithm.name} trains no behaviour policy")
+    state = checkpoint.load_latest(run, folder.identity).state
+    online, target = (forest(state, part, seeds.index(seed)) for part in ("online", "target"))
+    missing = sorted(set(algorithm.declared(config, dimensions)) - set(online))
+    if missing:
+        raise CheckpointError(f"{run}: the checkpoint lacks the network {', '.join(missing)}")
+    return function(algorithm, config, dimensions, online, target, behaviour)
+
+
+def evaluate_run(run: Path, backend: str, episodes: int, workers: int = 2, behaviour: bool = False) -> EvaluationResult:
+    """Evaluate every seed of a run on any backend, on the episodes and noise that its training used.
+
+    Raises:
+        UsageError, CheckpointError, MissingBackendError: as `load_policy`.
+    """
+    config = RunFolder.open(run).config
+    algorithm = find_algorithm(config["method"])
+    values = make_config(algorithm, config["config"])
+    dimensions = Dimensions(**config["dimensions"])
+    policies = [load_policy(run, backend, seed, behaviour) for seed in config["seeds"]]
+    noise = noise_shapes(algorithm, values, dimensions)
+    return evaluate(config["env"], stacked(policies), config["seeds"], episodes, values.chunk, noise, workers)
+
+
+def stacked(policies: list[Policy]) -> Policy:
+    """Policies of S seeds as one that takes and returns a leading seed axis."""
+
+    def act(observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        return np.stack(
+            [
+                policy(observations[index], {name: value[index] for name, value in noise.items()})
+                for index, policy in enumerate(policies)
+            ]
+        )
+
+    return act
+
+
+def forest(state: FlatState, part: str, seed_index: int) -> Forest:
+    """The online or target parameters of one seed out of a flat state."""
+    trees: Forest = {}
+    for name, value in state.items():
+        if name.startswith(f"{part}/"):
+            _, network, parameter = name.split("/")
+            trees.setdefault(network, {})[parameter] = value[seed_index]
+    return trees

@@ -1,0 +1,150 @@
+"""A run as a folder: config.json first, then metrics.jsonl line by line, checkpoints, pictures and the report."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import CheckpointError, UsageError
+
+CONFIG = "config.json"
+METRICS = "metrics.jsonl"
+REPORT = "report.html"
+PACKAGES = ("veloq", "numpy", "jax", "jaxlib", "torch", "mujoco", "dm_control", "gymnasium", "ogbench")
+# What a checkpoint depends on; the rest of config.json may differ between the sessions of one run.
+IDENTITY = ("method", "env", "config", "dimensions", "seeds", "precision", "data_sha256")
+
+
+class RunFolder:
+    """One run's files; `config` is the content of config.json."""
+
+    def __init__(self, path: Path, config: dict[str, Any]) -> None:
+        self.path = path
+        self.config = config
+
+    @classmethod
+    def create(cls, directory: Path, config: Mapping[str, Any]) -> "RunFolder":
+        """Make RUNS/METHOD-ENV-BACKEND-TIMESTAMP with its config.json."""
+        stem = f"{config['method']}-{config['env']}-{config['backend']}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        path = directory / stem
+        number = 1
+        while True:
+            try:
+                path.mkdir(parents=True)
+                break
+            except FileExistsError:
+                number += 1
+                path = directory / f"{stem}-{number}"
+            except OSError as error:
+                raise UsageError(f"{path}: cannot make the run folder ({error.strerror})") from error
+        run = cls(path, {**config, "created": _now(), "resumed": []})
+        run._write_config()
+        (path / METRICS).touch()
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """An existing run.
+
+        Raises:
+            UsageError: the folder is no run.
+            CheckpointError: its config.json is damaged.
+        """
+        file = path / CONFIG
+        if not file.is_file():
+            raise UsageError(f"{path}: not a run folder, it has no {CONFIG}")
+        try:
+            config = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{file}: damaged ({error})") from error
+        missing = [key for key in (*IDENTITY, "backend") if not isinstance(config, dict) or key not in config]
+        if missing:
+            raise CheckpointError(f"{file}: missing key {', '.join(missing)}")
+        return cls(path, config)
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of what makes a checkpoint this run's."""
+        wanted = {key: self.config[key] for key in IDENTITY}
+        return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+
+    def note_resumed(self, step: int, changes: Mapping[str, Any]) -> None:
+        """Add a session to config.json."""
+        session = {"step": step, "time": _now(), "versions": versions(), "commit": commit(), **changes}
+        self.config = {**self.config, **changes, "resumed": [*self.config.get("resumed", []), session]}
+        self._write_config()
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add one line to metrics.jsonl and flush it."""
+        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, allow_nan=False) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every line of metrics.jsonl; a half-written last line is left out."""
+        records: list[dict[str, Any]] = []
+        lines = (self.path / METRICS).read_text(encoding="utf-8").split("\n")
+        for number, line in enumerate(lines[:-1], 1):
+            try:
+                records.append(json.loads(line))
+            except ValueError as error:
+                raise CheckpointError(f"{self.path / METRICS}: line {number} is damaged") from error
+        return records
+
+    def metrics_bytes(self) -> int:
+        """Length of metrics.jsonl."""
+        return (self.path / METRICS).stat().st_size
+
+    def truncate_metrics(self, length: int) -> None:
+        """Cut metrics.jsonl back to what it held at a checkpoint.
+
+        Raises:
+            CheckpointError: it is shorter than that already.
+        """
+        if self.metrics_bytes() < length:
+            raise CheckpointError(f"{self.path / METRICS}: shorter than at the checkpoint, lines are lost")
+        os.truncate(self.path / METRICS, length)
+
+    def _write_config(self) -> None:
+        partial = self.path / f".{CONFIG}.{os.getpid()}.partial"
+        partial.write_text(json.dumps(self.config, indent=2) + "\n", encoding="utf-8")
+        partial.replace(self.path / CONFIG)
+
+
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str | None]:
+    """Installed version of every package a result depends on, None where absent."""
+    found: dict[str, str | None] = {}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def commit() -> str | None:
+    """The git commit of the running source with `-dirty` where it was changed, None outside a checkout."""
+    here = Path(__file__).resolve()
+    # An installed copy may lie inside somebody else's repository: ask whether git tracks this very file.
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+        return None
+    name = _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return name.strip() if name else None
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout if result.returncode == 0 else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,82 @@
+"""Scores of a run's policies as records for metrics.jsonl, with a picture of the maze where there is one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.algorithm import Algorithm, Dimensions
+from .evaluation import EvaluationResult, NoiseShapes, Policy, evaluate
+from .settings import Settings
+
+PICTURED_EPISODES = 10
+PICTURED_ROWS = 100_000
+
+
+def noise_shapes(algorithm: Algorithm, config: Any, dimensions: Dimensions) -> NoiseShapes:
+    """Kind and shape of the noise of one decision, by name."""
+    declared = algorithm.act_noise(config, dimensions)
+    return {name: (noise.kind, noise.shape) for name, noise in declared.items()}
+
+
+class Scorer:
+    """Evaluates policies of one run; every call starts from the same episodes and noise."""
+
+    def __init__(
+        self, settings: Settings, dimensions: Dimensions, folder: Path, observations: npt.NDArray[np.float32]
+    ) -> None:
+        self._settings = settings
+        self._noise = noise_shapes(settings.algorithm, settings.config, dimensions)
+        self._folder = folder
+        # In mazes an observation begins with the agent's position; a sample shows where the data went.
+        self._positions = observations[:: max(1, len(observations) // PICTURED_ROWS), :2]
+
+    def score(self, policy: Policy, episodes: int, picture: str | None = None) -> dict[str, Any]:
+        """Per-seed means over the episodes.
+
+        Args:
+            policy: observations (S, E, O) and noise to actions (S, E, h·A).
+            episodes: per seed.
+            picture: name of the policy under which the first rollouts are drawn, None for no picture.
+        """
+        settings = self._settings
+        result = evaluate(
+            settings.env,
+            policy,
+            settings.seeds,
+            episodes,
+            settings.config.chunk,
+            self._noise,
+            settings.workers,
+            0 if picture is None else PICTURED_EPISODES,
+        )
+        if picture is not None:
+            self._draw(picture, result)
+        return {
+            "success": result.success_rate.tolist(),
+            "returns": result.returns.mean(axis=1).tolist(),
+            "lengths": result.lengths.mean(axis=1).tolist(),
+            "seconds": result.seconds,
+        }
+
+    def _draw(self, name: str, result: EvaluationResult) -> None:
+        if not any(result.trajectories):
+            return
+        from .maze_picture import maze_picture
+
+        pairs = [
+            (path, bool(reached))
+            for paths, outcomes in zip(result.trajectories, result.success, strict=True)
+            for path, reached in zip(paths, outcomes, strict=False)
+        ]
+        picture = maze_picture(
+            self._settings.env,
+            [path for path, _ in pairs],
+            [reached for _, reached in pairs],
+            background=self._positions,
+            title=f"{self._settings.env}: {name} policy",
+        )
+        partial = self._folder / f".rollouts-{name}.png.partial"
+        partial.write_bytes(picture)
+        partial.replace(self._folder / f"rollouts-{name}.png")

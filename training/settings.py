@@ -1,0 +1,137 @@
+"""Everything that defines a run, checked before anything is written."""
+
+import dataclasses
+import difflib
+import math
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..algorithms import ALGORITHMS
+from ..core.algorithm import Algorithm
+from ..core.engine import Precision
+from ..core.errors import UsageError
+
+# Open and closed ends where a float hyper-parameter is not simply finite and >= 0.
+POSITIVE = ("learning_rate",)
+UNIT_INTERVAL = ("target_rate", "discount")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run: method, task, sizes, seeds, schedule and where its files go."""
+
+    method: str
+    env: str
+    backend: str
+    preset: str
+    config: Any
+    seeds: tuple[int, ...]
+    updates: int
+    evaluate_every: int
+    curve_episodes: int
+    episodes: int
+    dispatch: int
+    precision: Precision
+    device: str
+    transitions: int | None
+    directory: Path
+    data_directory: Path
+    workers: int
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """The method's record."""
+        return find_algorithm(self.method)
+
+
+def find_algorithm(name: str) -> Algorithm:
+    """The method of this name.
+
+    Raises:
+        UsageError: it is unknown; the message lists the nearest names.
+    """
+    if name not in ALGORITHMS:
+        raise UsageError(f"unknown method {name!r}{suggestion(name, ALGORITHMS)}")
+    return ALGORITHMS[name]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The ending of an error message about an unknown name."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(known)}"
+
+
+def make_config(algorithm: Algorithm, values: Mapping[str, Any]) -> Any:
+    """The method's Config with some values replaced, from Python or JSON.
+
+    Raises:
+        UsageError: a name is unknown, a value has another type, or a size or rate is out of range.
+    """
+    known = typing.get_type_hints(algorithm.config)
+    checked = {}
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(f"{algorithm.name} has no hyper-parameter {name!r}{suggestion(name, known)}")
+        checked[name] = _checked(name, value, known[name])
+    return algorithm.config(**checked)
+
+
+def config_values(config: Any) -> dict[str, Any]:
+    """The hyper-parameters as JSON values."""
+    values = dataclasses.asdict(config)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise UsageError at the first number or choice that makes no sense."""
+    find_algorithm(settings.method)
+    make_config(settings.algorithm, dataclasses.asdict(settings.config))
+    for name in ("updates", "evaluate_every", "curve_episodes", "episodes", "dispatch", "workers"):
+        _size(name.replace("_", "-"), getattr(settings, name))
+    if settings.transitions is not None:
+        _size("transitions", settings.transitions)
+    if not settings.seeds or min(settings.seeds) < 0 or len(set(settings.seeds)) < len(settings.seeds):
+        raise UsageError(f"seeds must be different numbers >= 0, at least one; got {list(settings.seeds)}")
+    for name, choices in (("backend", ("jax", "torch")), ("precision", typing.get_args(Precision))):
+        if getattr(settings, name) not in choices:
+            raise UsageError(
+                f"unknown {name} {getattr(settings, name)!r}{suggestion(getattr(settings, name), choices)}"
+            )
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    if typing.get_origin(kind) is tuple:
+        if isinstance(value, str) or not isinstance(value, (list, tuple)) or not value:
+            raise UsageError(f"{name} must be a list of numbers, got {value!r}")
+        return tuple(_checked(name, entry, typing.get_args(kind)[0]) for entry in value)
+    if kind is int:
+        _size(name, value)
+        return int(value)
+    if kind is float:
+        return _rate(name, value)
+    if not isinstance(value, kind):
+        raise UsageError(f"{name} must be a {kind.__name__}, got {value!r}")
+    return value
+
+
+def _size(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(f"{name} must be a whole number, got {value!r}")
+    if value < 1:
+        raise UsageError(f"{name} must be at least 1, got {value}")
+
+
+def _rate(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UsageError(f"{name} must be a number, got {value!r}")
+    if not math.isfinite(value):
+        raise UsageError(f"{name} must be finite, got {value}")
+    if value < 0 or (name in POSITIVE and value == 0):
+        raise UsageError(f"{name} must be {'positive' if name in POSITIVE else '>= 0'}, got {value}")
+    if name in UNIT_INTERVAL and value > 1:
+        raise UsageError(f"{name} must lie in [0, 1], got {value}")
+    return float(value)

@@ -1,0 +1,190 @@
+"""Starting and resuming runs: everything is checked and loaded before the run folder appears."""
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from ..core.algorithm import Dimensions
+from ..core.engine import Engine, Transitions
+from ..core.errors import DataError, DivergenceError, UsageError
+from . import checkpoint
+from .backends import engine_class
+from .data import load_task, make
+from .data.catalogue import find_task
+from .data.files import data_directory, read_manifest, sha256, train_path
+from .interruption import StopRequest
+from .loop import Loop, Outcome
+from .progress import Progress
+from .report import write_report
+from .run_folder import RunFolder, commit, versions
+from .scoring import Scorer
+from .settings import Settings, check_settings, config_values, find_algorithm, make_config
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """The rows of a task on the host and where they came from."""
+
+    transitions: Transitions
+    file: Path
+    digest: str
+    manifest: Mapping[str, Any] | None
+
+
+def train(settings: Settings, console: Console) -> Outcome:
+    """Run from the start.
+
+    Raises:
+        UsageError, DataError, MissingBackendError: before anything is written, except a missing data set that
+            the settings allow to be made.
+        DivergenceError: a metric became NaN; the report and the earlier checkpoints are there.
+    """
+    check_settings(settings)
+    engine_type = engine_class(settings.backend)
+    began = time.monotonic()
+    data = _task_data(settings, console)
+    dimensions = _dimensions(settings, data)
+    engine = _engine(engine_type, settings, dimensions, data)
+    seconds = time.monotonic() - began
+    folder = RunFolder.create(settings.directory, _description(settings, dimensions, data))
+    console.print(f"run folder {folder.path}", highlight=False, soft_wrap=True)
+    scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
+    return _session(settings, folder, engine, scorer, None, seconds, console)
+
+
+def resume(run: Path, console: Console, **changes: Any) -> Outcome:
+    """Continue a run from its newest good checkpoint, as if it had never stopped.
+
+    Args:
+        run: the run folder.
+        console: where progress is told.
+        changes: settings that may differ between sessions: updates, workers, device, data_directory.
+
+    Raises:
+        UsageError: the folder is no run, or fewer updates are asked for than were done.
+        CheckpointError: no checkpoint of this run verifies.
+        DataError: the data set is missing or is not the one that the run was trained on.
+    """
+    folder = RunFolder.open(run)
+    settings = dataclasses.replace(stored_settings(folder), **changes)
+    check_settings(settings)
+    engine_type = engine_class(settings.backend)
+    restored = checkpoint.load_latest(run, folder.identity)
+    for line in restored.rejected:
+        console.print(f"passed over a checkpoint: {line}", highlight=False, soft_wrap=True)
+    if settings.updates < restored.step:
+        raise UsageError(f"{run}: already at update {restored.step}, cannot end at {settings.updates}")
+    began = time.monotonic()
+    data = _task_data(dataclasses.replace(settings, transitions=None), console)
+    if data.digest != folder.config["data_sha256"]:
+        raise DataError(f"{data.file}: not the file that this run was trained on (its SHA-256 differs)")
+    dimensions = _dimensions(settings, data)
+    engine = _engine(engine_type, settings, dimensions, data)
+    seconds = time.monotonic() - began
+    folder.truncate_metrics(restored.progress["metrics_bytes"])
+    changed = {name: str(value) if isinstance(value, Path) else value for name, value in changes.items()}
+    folder.note_resumed(restored.step, changed)
+    console.print(f"resuming {run} at update {restored.step}", highlight=False, soft_wrap=True)
+    scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
+    return _session(settings, folder, engine, scorer, restored, seconds, console)
+
+
+def stored_settings(folder: RunFolder) -> Settings:
+    """The settings that config.json describes."""
+    config = folder.config
+    values = {name.name: config.get(name.name) for name in dataclasses.fields(Settings)}
+    values |= {
+        "config": make_config(find_algorithm(config["method"]), config["config"]),
+        "seeds": tuple(config["seeds"]),
+        "directory": folder.path.parent,
+        "data_directory": Path(config["data_directory"]),
+    }
+    return Settings(**values)
+
+
+def _session(
+    settings: Settings,
+    folder: RunFolder,
+    engine: Engine,
+    scorer: Scorer,
+    restored: checkpoint.Checkpoint | None,
+    data_seconds: float,
+    console: Console,
+) -> Outcome:
+    step = 0 if restored is None else restored.step
+    progress = Progress(settings.updates, step, console)
+    stop = StopRequest(lambda: progress.doing("stopping after this dispatch"))
+    with stop, progress:
+        state = engine.initial() if restored is None else engine.restore(restored.state)
+        loop = Loop(settings, folder, engine, scorer, progress, stop, state, step)
+        loop.evaluated = restored is None or restored.progress["evaluated"]
+        try:
+            outcome = loop.run()
+        except DivergenceError:
+            write_report(folder)
+            raise
+        write_report(folder)
+    return dataclasses.replace(outcome, seconds={"data": data_seconds, **outcome.seconds})
+
+
+def _task_data(settings: Settings, console: Console) -> TaskData:
+    data_set = find_task(settings.env).data_set
+    file = train_path(data_directory(settings.data_directory), data_set.name)
+    if not file.is_file() and settings.transitions is not None:
+        console.print(f"{file} is missing: making {settings.transitions} transitions", highlight=False, soft_wrap=True)
+        make(
+            data_set.name,
+            settings.transitions,
+            workers=settings.workers,
+            directory=settings.data_directory,
+            console=console,
+        )
+    rows = load_task(settings.env, settings.data_directory, console=console)
+    manifest = read_manifest(file)
+    digest = sha256(file) if manifest is None else manifest["sha256"][file.name]
+    columns = {name: np.asarray(getattr(rows, name), dtype=np.float32) for name in Transitions._fields}
+    return TaskData(Transitions(**columns), file, digest, manifest)
+
+
+def _dimensions(settings: Settings, data: TaskData) -> Dimensions:
+    rows, observation = data.transitions.observations.shape
+    if rows < settings.config.chunk:
+        raise DataError(f"{data.file}: {rows} transitions are fewer than one chunk of {settings.config.chunk}")
+    return Dimensions(observation, settings.config.chunk * data.transitions.actions.shape[1])
+
+
+def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: TaskData) -> Engine:
+    engine: Engine = engine_type(
+        settings.algorithm,
+        settings.config,
+        dimensions,
+        data.transitions,
+        settings.seeds,
+        settings.precision,
+        settings.device,
+    )
+    return engine
+
+
+def _description(settings: Settings, dimensions: Dimensions, data: TaskData) -> dict[str, Any]:
+    description = {name.name: getattr(settings, name.name) for name in dataclasses.fields(Settings)}
+    description |= {
+        "config": config_values(settings.config),
+        "seeds": list(settings.seeds),
+        "directory": str(settings.directory),
+        "data_directory": str(data.file.parent.resolve()),
+        "dimensions": dimensions._asdict(),
+        "data_file": str(data.file.resolve()),
+        "data_sha256": data.digest,
+        "data_manifest": data.manifest,
+        "data_transitions": len(data.transitions.rewards),
+        "versions": versions(),
+        "commit": commit(),
+    }
+    return description
