@@ -39,8 +39,8 @@ def tanh_normal(mean: Array, log_std: Array, noise: Array) -> tuple[Array, Array
             # u = mean + exp(log_std) noise,  a = tanh u
             u = mean[index] + np.exp(log_std[index]) * noise[index]
             action[index] = np.tanh(u)
-            # log N(u) - log |da/du|
-            total = total + _log_normal(u, mean[index], log_std[index]) - _log_slope_of_tanh(u)
+            # log N(u) - log |da/du|; u stands noise standard deviations from its mean
+            total = total + _log_standard_normal(noise[index]) - log_std[index] - _log_slope_of_tanh(u)
         log_prob[b] = total
     return action, log_prob
 
@@ -68,7 +68,9 @@ def gaussian_log_prob(x: Array, mean: Array, log_std: Array) -> Array:
     for b in np.ndindex(log_prob.shape):
         total: complex = 0.0
         for d in range(x.shape[-1]):
-            total = total + _log_normal(x[(*b, d)], mean[(*b, d)], log_std[(*b, d)])
+            # log N(x; mean, std) = log N((x-mean)/std; 0, 1) - log std
+            z = (x[(*b, d)] - mean[(*b, d)]) / np.exp(log_std[(*b, d)])
+            total = total + _log_standard_normal(z) - log_std[(*b, d)]
         log_prob[b] = total
     return log_prob
 
@@ -99,11 +101,9 @@ def entropy_temperature_loss(log_temp: Scalar, log_prob: Array, target_entropy: 
     return loss
 
 
-def _log_normal(u: complex, mean: complex, log_std: complex) -> complex:
-    # log N(u; mean, std) = -½ ((u-mean)/std)² - log std - ½ log 2π
-    z = (u - mean) / np.exp(log_std)
-    density: complex = -0.5 * z * z - log_std - 0.5 * math.log(2.0 * math.pi)
-    return density
+def _log_standard_normal(z: complex) -> complex:
+    # log N(z; 0, 1) = -½ z² - ½ log 2π
+    return -0.5 * z * z - 0.5 * math.log(2.0 * math.pi)
 
 
 def _log_slope_of_tanh(u: complex) -> complex:
