@@ -127,7 +127,8 @@ def _bind(token: Token, size: int, sizes: dict[str, int]) -> bool:
     if name in sizes:
         return size == sizes[name] + offset
     sizes[name] = size - offset
-    return size - offset >= 0
+    # No ensemble, candidate, step or action dimension may be missing: a mean over none has no value.
+    return size - offset >= 1
 
 
 def _shape_error(
