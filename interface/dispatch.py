@@ -12,9 +12,9 @@ from .core.errors import DTypeError
 from .core.rows import SPECS
 
 _LIBRARIES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("NumPy", is_numpy_array, "veloq.reference"),
     ("PyTorch", is_torch_array, "veloq.backends.torch"),
     ("JAX", is_jax_array, "veloq.backends.jax"),
-    ("NumPy", is_numpy_array, "veloq.reference"),
 )
 
 

@@ -60,7 +60,13 @@ def test_errors_name_the_argument():
 def test_a_missing_backend_names_its_extra(backend):
     answer = run(f"""
         import sys
-        sys.modules["{backend}"] = None
+
+        class Absent:
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] == "{backend}":
+                    raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+        sys.meta_path.insert(0, Absent())
         import numpy, veloq
         veloq.linear_path(numpy.ones((1, 1)), numpy.ones((1, 1)), numpy.ones((1, 1)))
         try:

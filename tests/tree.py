@@ -56,5 +56,7 @@ def imports(path: Path) -> list[tuple[int, int, str]]:
         if isinstance(node, ast.Import):
             found += [(node.lineno, 0, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found.append((node.lineno, node.level, node.module or ""))
+            # `from . import x` names the module in the alias.
+            named = [node.module] if node.module else [alias.name for alias in node.names]
+            found += [(node.lineno, node.level, module) for module in named]
     return found

@@ -1,10 +1,10 @@
 """The kernels on JAX: fast, differentiable, traceable; what each one means is its row in core/rows."""
 
-import jax.numpy as xp
-
 from . import installed  # noqa: F401, first: it raises when the framework is missing
 
 # isort: split
+
+import jax.numpy as xp
 
 from .adjoint import (
     adjoint_matching_loss,
