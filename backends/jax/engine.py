@@ -38,6 +38,8 @@ class Engine:
     ) -> None:
         if precision not in MATMUL:
             raise UsageError(f"precision must be one of {sorted(MATMUL)}, got {precision!r}")
+        if not seeds:
+            raise UsageError("an engine needs at least one seed")
         _check_sizes(data, dimensions, config.chunk)
         self._algorithm, self._config, self._dimensions = algorithm, config, dimensions
         self._declared = algorithm.networks(config, dimensions)
@@ -64,12 +66,13 @@ class Engine:
     def run(self, state: State, updates: int) -> tuple[State, dict[str, npt.NDArray[Any]]]:
         """Apply `updates` updates; see `core.engine.Engine.run`. The old state's buffers are reused.
 
-        A metric of an update that was never due in this call is NaN.
+        An update that runs every few steps is averaged over the steps in which it ran; without one, its metrics
+        are left out.
         """
         if updates < 1:
             raise UsageError(f"updates must be at least 1, got {updates}")
-        state, metrics = self._loop(state, self._keys, self._data, np.int32(updates))
-        return state, {name: np.array(value) for name, value in metrics.items()}
+        state, measured = self._loop(state, self._keys, self._data, np.int32(updates))
+        return state, {name: np.array(mean) for name, (mean, count) in measured.items() if np.any(count)}
 
     def act(
         self, state: State, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
@@ -96,12 +99,12 @@ class Engine:
         Raises:
             CheckpointError: an array is missing, unknown or shaped for other networks or another number of seeds.
         """
-        expected = self.export(self.initial())
+        expected = self._shapes()
         if wrong := sorted(expected.keys() ^ flat.keys()):
             raise CheckpointError(f"the state does not belong to {self._algorithm.name}: {wrong[0]!r} is not in both")
-        for path, leaf in expected.items():
-            if np.shape(flat[path]) != leaf.shape:
-                raise CheckpointError(f"{path} has shape {np.shape(flat[path])}, expected {leaf.shape}")
+        for path, shape in expected.items():
+            if np.shape(flat[path]) != shape:
+                raise CheckpointError(f"{path} has shape {np.shape(flat[path])}, expected {shape}")
         parts: dict[str, Any] = {"online": {}, "target": {}, "adam_first": {}, "adam_second": {}}
         for path, leaf in flat.items():
             if path != "step":
@@ -109,25 +112,35 @@ class Engine:
                 functools.reduce(lambda tree, key: tree.setdefault(key, {}), parents, parts)[name] = leaf
         return self._on_device(State(**parts, step=np.asarray(flat["step"], np.int32)))
 
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every array of a flat state."""
+        declared = self._algorithm.declared(self._config, self._dimensions)
+        parts = {"online": tuple(declared), "target": tuple(self._algorithm.averages)}
+        for update in self._algorithm.updates:
+            parts |= {f"adam_{moment}/{update.name}": update.trains for moment in ("first", "second")}
+        return {"step": ()} | {
+            f"{part}/{network}/{name}": (len(self._seeds), *shape)
+            for part, names in parts.items()
+            for network in names
+            for name, shape in declared[network].shapes().items()
+        }
+
     def _on_device(self, state: State) -> State:
         # Copied, because donated buffers must not be NumPy's memory.
         state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), state)
         return State(*jax.device_put(tuple(state), self._device))
 
-    def _traced_loop(
-        self, state: State, seed_keys: Array, data: Windows, updates: Array
-    ) -> tuple[State, dict[str, Array]]:
+    def _traced_loop(self, state: State, seed_keys: Array, data: Windows, updates: Array) -> tuple[State, Counted]:
         """The number of updates is traced: every call runs the same program, so splitting a run changes no bit."""
         shapes = jax.eval_shape(self._update_all, state, seed_keys, data)[1]
         zero: Counted = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
         def body(_: Array, carry: tuple[State, Counted]) -> tuple[State, Counted]:
-            state, total = carry
+            state, means = carry
             state, measured = self._update_all(state, seed_keys, data)
-            return state, jax.tree.map(jnp.add, total, measured)
+            return state, {name: _running_mean(means[name], measured[name]) for name in measured}
 
-        state, total = lax.fori_loop(0, updates, body, (state, zero))
-        return state, {name: value / count for name, (value, count) in total.items()}
+        return lax.fori_loop(0, updates, body, (state, zero))
 
     def _update_all(self, state: State, seed_keys: Array, data: Windows) -> tuple[State, Counted]:
         config, algorithm = self._config, self._algorithm
@@ -168,6 +181,13 @@ def find_device(name: str) -> Any:
         return jax.devices("gpu" if kind == "cuda" else kind)[int(index or 0)]
     except (RuntimeError, IndexError, ValueError) as error:
         raise MissingBackendError(f"JAX has no device {name!r}: {error}") from error
+
+
+def _running_mean(before: tuple[Array, Array], measured: tuple[Array, Array]) -> tuple[Array, Array]:
+    mean, count = before
+    value, applied = measured
+    count = count + applied
+    return mean + applied * (value - mean) / jnp.maximum(count, 1), count
 
 
 def _check_sizes(data: Transitions, dimensions: Dimensions, chunk: int) -> None:

@@ -74,6 +74,7 @@ def loss_and_gradients(
     dtype = np.result_type(*jax.tree.leaves(online))
     if jnp.zeros((), jax.dtypes.canonicalize_dtype(dtype)).dtype != dtype:
         raise DTypeError(f"parameters are {dtype}, but JAX computes in 32 bits; set jax_enable_x64")
+    target = {name: target[name] for name in algorithm.averages}
     online, target, batch, noise = jax.tree.map(
         lambda leaf: jnp.asarray(leaf, dtype), (online, target, batch, dict(noise))
     )
@@ -113,7 +114,7 @@ def policy(
         UsageError: `behaviour` is asked of a method that trains no such policy.
     """
     act = acting(algorithm, config, dimensions, behaviour)
-    online, target = jax.tree.map(jnp.asarray, (online, target))
+    online, target = jax.tree.map(jnp.asarray, (online, {name: target[name] for name in algorithm.averages}))
     dtype = jnp.result_type(*jax.tree.leaves(online))
 
     @jax.jit
