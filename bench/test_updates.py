@@ -36,7 +36,7 @@ def random_transitions(observation: int, action: int, rows: int) -> Transitions:
 def test_qam_update(benchmark: Any, backend: str, size: str) -> None:
     observation, action, rows, overrides, updates, rounds = SIZES[size]
     config = dataclasses.replace(QAM.config(), **overrides)
-    engine = import_module(f"veloq.backends.{backend}").Engine(
+    engine = import_module(f"veloq.backends.{backend}.engine").Engine(
         QAM,
         config,
         Dimensions(observation, action * config.chunk),

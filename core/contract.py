@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+from .docstring import described
 from .errors import DomainError, DTypeError, ShapeError
 from .rows import SPECS
 from .spec import Arg, Spec
@@ -49,6 +50,7 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
         check_arguments(spec, names, args, kwargs)
         return function(*args, **kwargs)
 
+    checked.__doc__ = described(function.__doc__, spec)
     return checked
 
 
