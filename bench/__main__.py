@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PACKAGES = ("veloq", "numpy", "jax", "torch")
@@ -100,7 +101,7 @@ def show(record: dict[str, Any], before: dict[str, Any] | None, path: Path) -> N
     earlier = before["median_seconds"] if before else {}
     for name, seconds in record["median_seconds"].items():
         ratio = f"{seconds / earlier[name]:.2f}" if name in earlier else ""
-        table.add_row(name, f"{1000 * seconds:.3f}", ratio)
+        table.add_row(escape(name), f"{1000 * seconds:.3f}", ratio)
     console = Console()
     console.print(table)
     console.print(f"stored {path}" + (f", compared with {before['when']}" if before else ", the first run here"))
