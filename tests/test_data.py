@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from veloq.core.errors import DataError, UsageError
 from veloq.training.data import download as download_module
 from veloq.training.data import load_task, make
-from veloq.training.data.catalogue import find_data_set, find_task, task_names
+from veloq.training.data.catalogue import DataSet, find_data_set, find_task, task_names
 from veloq.training.data.collection import TRAIN, VALIDATION, collect_episodes, episode_seeds
 from veloq.training.data.files import read_columns, validation_path
 from veloq.training.data.pointmaze import PointMazeCollector, cells_at_distance, make_collector, maze_cells
@@ -228,6 +229,17 @@ def test_file_that_differs_from_its_manifest_is_refused(data: Path, tmp_path: Pa
         load_task(TASK, tmp_path)
     make(NAME, 1000, directory=tmp_path, workers=1, source="regenerate")
     assert len(load_task(TASK, tmp_path)) == 1000
+
+
+def die(data_set: DataSet) -> PointMazeCollector:
+    """A collector factory that takes its worker process with it."""
+    os._exit(1)
+
+
+def test_a_worker_that_dies_is_one_line_and_no_hang() -> None:
+    with pytest.raises(DataError, match="a worker process died") as error:
+        list(collect_episodes(die, find_data_set(NAME), [0, 1], 2))
+    assert "\n" not in str(error.value)
 
 
 def test_interrupted_collection_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,27 @@ class _Tally:
         row.decision, row.length, row.total, row.positions = 0, 0, 0.0, []
         self.track(row)
 
+    def begin_all(self, rows: Sequence[_Row]) -> None:
+        """Give each row an episode."""
+        for row in rows:
+            self.begin(row)
+
+    def run_chunks(self, rows: Sequence[_Row], actions: Float32) -> None:
+        """Execute each row's actions, (rows, chunk, A), open loop; a row whose episode ends begins the next."""
+        for row, chunk in zip(rows, actions, strict=True):
+            if row.episode is None:
+                continue
+            row.decision += 1
+            for action in chunk:
+                row.observation, reward, done, success = row.environment.step(action)
+                row.length += 1
+                row.total += reward
+                self.track(row)
+                if done:
+                    self.finish(row, success)
+                    self.begin(row)
+                    break
+
     def track(self, row: _Row) -> None:
         """Note the agent's position when its episode is recorded."""
         if row.episode is not None and row.episode < self.record:
@@ -94,7 +115,8 @@ class _Tally:
 
     def finish(self, row: _Row, success: bool) -> None:
         """Store the outcome of a row's episode."""
-        assert row.episode is not None
+        if row.episode is None:
+            return
         key = (row.seed_index, row.episode)
         self.success[key], self.lengths[key], self.returns[key] = success, row.length, row.total
         if row.positions:
@@ -148,13 +170,13 @@ def evaluate(
         blank = np.zeros(borrowed[0].observation_size, dtype=np.float32)
         rows = [_Row(environment, index // width, blank) for index, environment in enumerate(borrowed)]
         groups = [rows[worker::workers] for worker in range(workers)]
-        list(threads.map(lambda group: [tally.begin(row) for row in group], groups))
+        list(threads.map(tally.begin_all, groups))
         while any(row.episode is not None for row in rows):
             observations = np.stack([row.observation for row in rows]).reshape(len(seeds), width, -1)
             noise = _noise(rows, tally, noise_shapes, width)
             actions = _actions(policy(observations, noise), rows, chunk, width)
-            jobs = [(group, actions[worker::workers]) for worker, group in enumerate(groups)]
-            list(threads.map(lambda job: _run_chunks(*job, tally), jobs))
+            shares = [actions[worker::workers] for worker in range(workers)]
+            list(threads.map(tally.run_chunks, groups, shares))
         seconds = time.perf_counter() - started
     paths = [
         [tally.paths[s, k] for k in range(min(record, episodes)) if (s, k) in tally.paths] for s in range(len(seeds))
@@ -169,22 +191,6 @@ def _actions(flat: npt.NDArray[Any], rows: list[_Row], chunk: int, width: int) -
     if np.shape(flat) != expected:
         raise ShapeError(f"policy: returned shape {np.shape(flat)}, expected {expected}")
     return np.asarray(flat, dtype=np.float32).reshape(len(rows), chunk, size)
-
-
-def _run_chunks(group: list[_Row], actions: Float32, tally: _Tally) -> None:
-    for row, chunk in zip(group, actions, strict=True):
-        if row.episode is None:
-            continue
-        row.decision += 1
-        for action in chunk:
-            row.observation, reward, done, success = row.environment.step(action)
-            row.length += 1
-            row.total += reward
-            tally.track(row)
-            if done:
-                tally.finish(row, success)
-                tally.begin(row)
-                break
 
 
 def _noise(rows: list[_Row], tally: _Tally, shapes: NoiseShapes, width: int) -> dict[str, Float32]:

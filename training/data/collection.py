@@ -1,13 +1,16 @@
 """Collect episodes in one process or several: the same rows for the same seed, whatever the number of workers."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from ...core.errors import DataError
 from ..randomness import derived_seed, seeded_global_generator
 from .catalogue import DataSet
 
@@ -30,6 +33,8 @@ _collector: Collector | None = None
 
 def _start_worker(factory: CollectorFactory, data_set: DataSet) -> None:
     global _collector
+    # Ctrl-C reaches every process of the terminal; only the parent answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _collector = factory(data_set)
 
 
@@ -54,6 +59,9 @@ def collect_episodes(
         data_set: what to collect.
         seeds: one per episode.
         workers: processes; 1 collects in this one.
+
+    Raises:
+        DataError: a worker process died.
     """
     if workers <= 1:
         collector = factory(data_set)
@@ -64,9 +72,15 @@ def collect_episodes(
         return
     # spawn: forked children would inherit JAX's threads and the parent's random state.
     context = multiprocessing.get_context("spawn")
-    start = partial(_start_worker, factory, data_set)
-    with context.Pool(min(workers, len(seeds)), initializer=start) as pool:
-        yield from pool.imap(_collect, seeds, chunksize=max(1, min(8, len(seeds) // (4 * workers))))
+    count = min(workers, len(seeds))
+    arguments = (factory, data_set)
+    try:
+        with ProcessPoolExecutor(count, context, initializer=_start_worker, initargs=arguments) as pool:
+            yield from pool.map(_collect, seeds, chunksize=max(1, min(4, len(seeds) // (4 * workers))))
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"{data_set.name}: a worker process died while collecting, perhaps for want of memory; try --workers 1"
+        ) from error
 
 
 def stack(episodes: list[Episode]) -> Episode:

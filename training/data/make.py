@@ -69,15 +69,19 @@ def make(
     if source != "regenerate":
         refusal = download(data_set, directory)
         if refusal is None:
-            console.print(f"downloaded the official {data_set.name} to {train}")
+            _say(console, f"downloaded the official {data_set.name} to {train}")
             return train
         if source == "official" or data_set.family == "other":
             raise DataError(f"{data_set.name}: the official file cannot be downloaded ({refusal})")
-        console.print(f"no official file ({refusal}); collecting it again by the published protocol")
+        _say(console, f"no official file ({refusal}); collecting it again by the published protocol")
     if data_set.family not in COLLECTORS:
         raise DataError(f"{data_set.name}: its behaviour policy is not published, it can only be downloaded")
     _regenerate(data_set, train, episodes, seed, workers, console)
     return train
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def verify_files(train: Path) -> dict[str, Any] | None:
@@ -87,10 +91,16 @@ def verify_files(train: Path) -> dict[str, Any] | None:
         DataError: a file differs from what its manifest recorded.
     """
     manifest = read_manifest(train)
-    for path in (train, validation_path(train)) if manifest is not None else ():
-        if path.is_file() and sha256(path) != manifest["sha256"].get(path.name):
-            raise DataError(f"{path}: differs from its manifest; make it again with `veloq data make {train.stem}`")
+    if manifest is not None:
+        for path in (train, validation_path(train)):
+            if path.is_file() and sha256(path) != _digest(manifest, path):
+                raise DataError(f"{path}: differs from its manifest; make it again: veloq data make {train.stem}")
     return manifest
+
+
+def _digest(manifest: dict[str, Any], path: Path) -> str | None:
+    digests = manifest.get("sha256")
+    return digests.get(path.name) if isinstance(digests, dict) else None
 
 
 def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Console) -> bool:
@@ -102,14 +112,14 @@ def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Co
             raise DataError(f"{train}: an official file is there; choose another directory to regenerate")
         read_columns(validation_path(train))
         rows = read_columns(train)["terminals"]
-        console.print(f"{train} is the official file: {int((1 - rows).sum())} transitions")
+        _say(console, f"{train} is the official file: {int((1 - rows).sum())} transitions")
         return True
     wanted = {"protocol": PROTOCOL, "seed": seed, "episodes": episodes, "versions": simulator_versions()}
     if any(manifest.get(key) != value for key, value in wanted.items()):
         return False
-    if any(sha256(path) != manifest["sha256"].get(path.name) for path in (train, validation_path(train))):
+    if any(sha256(path) != _digest(manifest, path) for path in (train, validation_path(train))):
         return False
-    console.print(f"{train} is in place: {manifest['transitions']} transitions, seed {seed}")
+    _say(console, f"{train} is in place: {manifest['transitions']} transitions, seed {seed}")
     return True
 
 
@@ -143,4 +153,4 @@ def _regenerate(
         "versions": simulator_versions(),
     }
     write_data_set(train, train_rows, stack(collected[episodes:]), facts)
-    console.print(f"wrote {train}: {facts['transitions']} transitions")
+    _say(console, f"wrote {train}: {facts['transitions']} transitions")

@@ -86,7 +86,7 @@ class ManipulationCollector:
         action = np.array(oracle.select_action(observation, info))
         if self._closed_loop:
             action = action + np.random.normal(0.0, level * ACTION_NOISE, 5)  # noqa: NPY002
-        return np.clip(action, -1.0, 1.0)
+        return np.asarray(np.clip(action, -1.0, 1.0))
 
     def _stacking_probability(self) -> float:
         size = self._data_set.environment.removesuffix("-v0").rpartition("-")[2]

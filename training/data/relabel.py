@@ -75,7 +75,8 @@ def load_task(
             if installed.get(package) != old
         ]
         if differing and console is not None:
-            console.print(f"warning: {train.name} was made with {', '.join(differing)}")
+            line = f"warning: {train.name} was made with {', '.join(differing)}"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
     rewards, masks = relabel(task, columns)
     return _transitions(columns, rewards, masks, origin)
 
@@ -88,7 +89,7 @@ def relabel(task: Task, columns: Columns) -> tuple[Array, Array]:
     environment = make_environment(task.environment)
     from ogbench.relabel_utils import relabel_dataset
 
-    rows = {key: columns[key] for key in ("qpos", "button_states") if key in columns}
+    rows: Columns = {key: columns[key] for key in ("qpos", "button_states") if key in columns}
     try:
         with seeded_global_generator(0):
             relabel_dataset(task.environment, environment, rows)
