@@ -12,9 +12,11 @@ Field = Callable[[Array, Array], Array]
 AverageField = Callable[[Array, Array, Array], Array]
 
 
-def constant(xp: Any, value: npt.ArrayLike, like: Array) -> Array:
-    """`value` as an array of namespace `xp` with the dtype, and in torch the device, of `like`."""
-    placed = xp.asarray(np.asarray(value), dtype=like.dtype)
+def constant(xp: Any, value: Array, like: Array) -> Array:
+    """A NumPy `value` as an array of namespace `xp` with the dtype, and in torch the device, of `like`."""
+    if not isinstance(value, np.ndarray):
+        return value
+    placed = xp.asarray(value, dtype=like.dtype)
     # A JAX tracer has no device to ask for; NumPy and JAX place constants by themselves.
     return placed.to(like.device) if hasattr(placed, "to") and hasattr(placed, "requires_grad") else placed
 
@@ -26,12 +28,12 @@ class GaussianFlow:
     x_t = (1-t) x0 + t x1 has law N(t m, c(t)),  c(t) = (1-t)² + t² s²
 
     Args:
-        mean: data mean m, shape (A,).
-        std: data standard deviation s > 0, shape (A,).
+        mean: data mean m, shape (A,): NumPy, or arrays of the namespace it is used with.
+        std: data standard deviation s > 0, shape (A,), likewise.
     """
 
-    mean: npt.NDArray[np.float64]
-    std: npt.NDArray[np.float64]
+    mean: Array
+    std: Array
 
     def variance(self, t: Any) -> Any:
         """Variance c(t) of x_t, shape (..., A) for times (..., 1) on NumPy."""

@@ -1,5 +1,7 @@
 """Random Gaussian flows, critics and times, drawn for the closed-form checks."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,38 @@ def slopes(flow: GaussianFlow, seed: int) -> NDArray[np.float64]:
     """A critic's slope c for each action of `flow`: size between 0.3 and 2, either sign."""
     rng = np.random.default_rng(seed)
     return rng.uniform(0.3, 2.0, flow.mean.shape) * rng.choice([-1.0, 1.0], flow.mean.shape)
+
+
+@functools.cache
+def fast(backend: Backend, function: Callable[..., Any], *static: Any) -> Callable[..., Any]:
+    """`function(backend, *static, *arrays)` as a function of its arrays, compiled once where there is a compiler.
+
+    Networks and flows are handed in as arrays: a new closure for every example would be a new compilation.
+    """
+    return backend.compiled(functools.partial(function, backend, *static))
+
+
+def kernel(backend: Backend, name: str) -> Callable[..., Any]:
+    """A kernel that takes arrays alone, compiled."""
+    return fast(backend, _call, name)
+
+
+def _call(backend: Backend, name: str, *arrays: Array) -> Any:
+    return getattr(backend.K, name)(*arrays)
+
+
+def velocity_at(backend: Backend, flow: GaussianFlow, x: Array, t: Array) -> Array:
+    """The velocity of a Gaussian flow, compiled once for all flows."""
+    return fast(backend, _velocity)(*parameters(backend, flow), x, t)
+
+
+def _velocity(backend: Backend, mean: Array, std: Array, x: Array, t: Array) -> Array:
+    return GaussianFlow(mean, std).velocity(backend.xp)(x, t)
+
+
+def parameters(backend: Backend, flow: GaussianFlow) -> tuple[Array, Array]:
+    """Mean and std of a flow as arrays of `backend`."""
+    return backend.array(flow.mean), backend.array(flow.std)
 
 
 def normals(backend: Backend, seed: int, *shape: int) -> Array:

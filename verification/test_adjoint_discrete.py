@@ -1,5 +1,6 @@
 """Adjoint matching as discretised, for random networks and shapes: ADJ-3, ADJ-4, ADJ-5."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from veloq.verification.assertions import assert_at_most, assert_close, assert_exact
 from veloq.verification.backends import Backend
 from veloq.verification.check import check
-from veloq.verification.fields import MLPField
-from veloq.verification.gaussian_cases import SEEDS, memoryless_variance, normals, times
+from veloq.verification.fields import MLPField, on, velocity
+from veloq.verification.gaussian_cases import SEEDS, fast, kernel, memoryless_variance, normals
 from veloq.verification.profiles import examples
 
 # (steps, batch, action): few, so that compiled backends compile few programs.
@@ -19,10 +20,38 @@ SHAPES = st.sampled_from([(1, (), 1), (4, (3,), 2), (7, (2, 2), 3)])
 KERNELS = ["lean_adjoint", "lean_adjoint_heun"]
 
 
-def lean_step(backend: Backend, base: Any, x: Any, i: int, T: int) -> Any:
+def lean_step(backend: Backend, weights: Any, x: Any, later: Any, T: int) -> Any:
     """The map x + h (2 base(x, t_i+h) - x/(t_i+h)), whose transposed Jacobian the released recursion applies."""
-    later = (i + 1) / T
-    return x + (2 * base(x, times(backend, tuple(x.shape[:-1]), later)) - x / later) / T
+    base = velocity(backend.xp, weights, x, later + backend.xp.zeros_like(x[..., :1]))
+    return x + (2 * base - x / later) / T
+
+
+def one_step(backend: Backend, T: int, weights: Any, later: Any, g_next: Any, x: Any) -> Any:
+    """g_{i+1}·step(x), whose gradient is one step of the recursion."""
+    return backend.xp.sum(g_next * lean_step(backend, weights, x, later, T))
+
+
+def trajectory(backend: Backend, T: int, weights: Any, x: Any) -> Any:
+    """All states of the composed steps from x."""
+    states = [x]
+    for i in range(T):
+        states.append(lean_step(backend, weights, states[-1], (i + 1) / T, T))
+    return backend.xp.stack(states, axis=0)
+
+
+def end_value(backend: Backend, T: int, weights: Any, terminal: Any, x: Any) -> Any:
+    """terminal·x_T at the end of the trajectory from x."""
+    return backend.xp.sum(terminal * trajectory(backend, T, weights, x)[-1, ...])
+
+
+def network_adjoint(backend: Backend, name: str, weights: Any, xs: Any, terminal: Any) -> Any:
+    """One of the two lean adjoints, of a network as base."""
+    return getattr(backend.K, name)(lambda x, t: velocity(backend.xp, weights, x, t), xs, terminal)
+
+
+def drawn_weights(backend: Backend, seed: int, action: int) -> Any:
+    """A random network's weights as arrays of `backend`."""
+    return on(backend, MLPField(seed, action).weights, "float64")
 
 
 @given(shape=SHAPES, seed=SEEDS)
@@ -30,17 +59,16 @@ def lean_step(backend: Backend, base: Any, x: Any, i: int, T: int) -> Any:
 @check("ADJ-3", "g_i = autodiff of x + h(2 base(x, t_i+h) - x/(t_i+h)) at any xs[i], applied to g_{i+1}")
 def test_each_step_is_a_transposed_jacobian(backend: Backend, shape: Any, seed: int) -> None:
     T, batch, action = shape
-    base = MLPField(seed, action).field(backend)
+    weights = drawn_weights(backend, seed, action)
     xs = normals(backend, seed, T + 1, *batch, action)
     terminal = normals(backend, seed + 1, *batch, action)
-    gs = backend.numpy(backend.K.lean_adjoint(base, xs, terminal))
+    gs = backend.numpy(fast(backend, network_adjoint, "lean_adjoint")(weights, xs, terminal))
     assert_exact(gs[T], backend.numpy(terminal), "gs[T]")
     for i in range(T):
-        g_next = backend.array(gs[i + 1])
-        pulled = backend.grad(
-            lambda x, i=i, g_next=g_next: backend.xp.sum(g_next * lean_step(backend, base, x, i, T)), xs[i, ...]
+        step = functools.partial(
+            fast(backend, one_step, T), weights, backend.array((i + 1) / T), backend.array(gs[i + 1])
         )
-        assert_close(gs[i], pulled[0], "recursion", "one step")
+        assert_close(gs[i], backend.grad(step, xs[i, ...])[0], "recursion", "one step")
 
 
 @given(shape=SHAPES, seed=SEEDS)
@@ -48,19 +76,12 @@ def test_each_step_is_a_transposed_jacobian(backend: Backend, shape: Any, seed: 
 @check("ADJ-3", "along its own trajectory g_0 is the gradient of terminal·x_T through all composed steps")
 def test_recursion_is_autodiff_through_the_trajectory(backend: Backend, shape: Any, seed: int) -> None:
     T, batch, action = shape
-    base = MLPField(seed, action).field(backend)
-    terminal = normals(backend, seed + 1, *batch, action)
-    states = [normals(backend, seed, *batch, action)]
-    for i in range(T):
-        states.append(lean_step(backend, base, states[-1], i, T))
-
-    def reward(x: Any) -> Any:
-        for i in range(T):
-            x = lean_step(backend, base, x, i, T)
-        return backend.xp.sum(terminal * x)
-
-    gs = backend.numpy(backend.K.lean_adjoint(base, backend.xp.stack(states, axis=0), terminal))
-    assert_close(gs[0], backend.grad(reward, states[0])[0], "recursion", "gradient through the trajectory")
+    weights = drawn_weights(backend, seed, action)
+    start, terminal = (normals(backend, seed + k, *batch, action) for k in (0, 1))
+    xs = fast(backend, trajectory, T)(weights, start)
+    gs = backend.numpy(fast(backend, network_adjoint, "lean_adjoint")(weights, xs, terminal))
+    value = functools.partial(fast(backend, end_value, T), weights, terminal)
+    assert_close(gs[0], backend.grad(value, start)[0], "recursion", "gradient through the trajectory")
 
 
 def scale_of_steps(T: int, batch: tuple[int, ...]) -> Any:
@@ -80,9 +101,11 @@ def test_loss_is_a_parabola_around_the_optimum(backend: Backend, shape: Any, see
     d = np.random.default_rng(seed + 2).standard_normal(best.shape)
 
     def loss(v: Any) -> Any:
-        return backend.K.adjoint_matching_loss(v, v_base, gs)
+        return kernel(backend, "adjoint_matching_loss")(v, v_base, gs)
 
-    total = lambda v: backend.xp.sum(loss(v))  # noqa: E731
+    def total(v: Any) -> Any:
+        return backend.xp.sum(loss(v))
+
     axes = (0, best.ndim - 1)
     # Each summand is the square of a difference of numbers below 30, rounded at 1e-16 of that size.
     assert_at_most(backend.numpy(loss(backend.array(best))), 1e-26 * T * action, "loss at the optimum")
@@ -99,15 +122,26 @@ def test_loss_is_a_parabola_around_the_optimum(backend: Backend, shape: Any, see
 @check("ADJ-5", "the lean adjoint is linear in its terminal value, and zero for zero")
 def test_linear_in_the_terminal(backend: Backend, name: str, shape: Any, seed: int, a: float, b: float) -> None:
     T, batch, action = shape
-    base = MLPField(seed, action).field(backend)
+    weights = drawn_weights(backend, seed, action)
     xs = normals(backend, seed, T + 1, *batch, action)
     first, second = (normals(backend, seed + k, *batch, action) for k in (1, 2))
 
     def run(terminal: Any) -> Any:
-        return backend.numpy(getattr(backend.K, name)(base, xs, terminal))
+        return backend.numpy(fast(backend, network_adjoint, name)(weights, xs, terminal))
 
     assert_close(run(a * first + b * second), a * run(first) + b * run(second), "recursion", "linearity")
     assert_exact(run(0 * first), np.zeros((T + 1, *batch, action)), "adjoint of a zero terminal")
+
+
+def weighted_adjoint(
+    backend: Backend, name: str, weights: Any, weight: Any, gain: Any, offset: Any, xs: Any, terminal: Any
+) -> Any:
+    """weight·gs of the base gain v(x + offset, t), to be differentiated in its last four arguments."""
+
+    def base(x: Any, t: Any) -> Any:
+        return gain * velocity(backend.xp, weights, x + offset, t)
+
+    return backend.xp.sum(weight * getattr(backend.K, name)(base, xs, terminal))
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -116,16 +150,13 @@ def test_linear_in_the_terminal(backend: Backend, name: str, shape: Any, seed: i
 @check("ADJ-5", "no gradient flows through the lean adjoint to the base's parameters, the path or the terminal")
 def test_no_gradient_flows(backend: Backend, name: str, shape: Any, seed: int) -> None:
     T, batch, action = shape
-    base = MLPField(seed, action).field(backend)
-    xs = normals(backend, seed, T + 1, *batch, action)
-    terminal = normals(backend, seed + 1, *batch, action)
     weight = normals(backend, seed + 2, T + 1, *batch, action)
-    gain, offset = normals(backend, seed + 3, action), normals(backend, seed + 4, action)
-
-    def value(gain: Any, offset: Any, xs: Any, terminal: Any) -> Any:
-        gs = getattr(backend.K, name)(lambda x, t: gain * base(x + offset, t), xs, terminal)
-        return backend.xp.sum(weight * gs)
-
-    gradients = backend.grad(value, gain, offset, xs, terminal)
-    for argument, gradient in zip(("gain", "offset", "xs", "terminal"), gradients, strict=True):
+    value = functools.partial(fast(backend, weighted_adjoint, name), drawn_weights(backend, seed, action), weight)
+    arguments = {
+        "gain": normals(backend, seed + 3, action),
+        "offset": normals(backend, seed + 4, action),
+        "xs": normals(backend, seed, T + 1, *batch, action),
+        "terminal": normals(backend, seed + 1, *batch, action),
+    }
+    for argument, gradient in zip(arguments, backend.grad(value, *arguments.values()), strict=True):
         assert_exact(gradient, np.zeros(gradient.shape), f"gradient to {argument}")
