@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...core.contract import kernel
-from .routing import Field, time_like, velocity
+from .routing import Field, stop_gradient, time_like, velocity
 
 
 @kernel
@@ -142,7 +142,7 @@ def invert_euler(field: Field, x1: Tensor, steps: int, iterations: int) -> tuple
     """The exact inverse of `euler` by fixed-point iteration, with what is left of each step's equation.
 
     solve x_k = x_{k+1} - h v(x_k, t_k) for k = steps-1..0, each from x_{k+1} by `iterations` substitutions;
-    residual = max_k ‖x_k + h v(x_k, t_k) - x_{k+1}‖
+    residual = max_k ‖x_k + h v(x_k, t_k) - x_{k+1}‖, a diagnosis without gradient
 
     Args:
         field: (x, t) -> velocity (..., A).
@@ -166,13 +166,6 @@ def invert_euler(field: Field, x1: Tensor, steps: int, iterations: int) -> tuple
         for _ in range(iterations):
             x = torch.sub(later, velocity("invert_euler", field, x, t), alpha=h)
         left = torch.add(x - later, velocity("invert_euler", field, x, t), alpha=h)
-        residuals.append(_safe_norm(left))
+        residuals.append(torch.linalg.vector_norm(stop_gradient(left), dim=-1))
         later = x
     return later, torch.stack(residuals).amax(0)
-
-
-def _safe_norm(x: Tensor) -> Tensor:
-    """Euclidean norm over the last axis with gradient zero where it is zero, which converged steps reach."""
-    square = x.square().sum(-1)
-    positive = square > 0
-    return torch.where(positive, square, 1).sqrt() * positive
