@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Array = Any
 STEP = 1e-30  # of the complex step; far below rounding, far above underflow
-_settings = {"device": "cpu", "precision": "highest"}
+_settings = {"device": "cpu", "precision": "highest", "backend": "all"}
 
 
 class Backend:
@@ -171,6 +171,13 @@ BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Reference(
 
 def select(name: str) -> tuple[Backend, ...]:
     """The backends an option names: "all", or one; the reference always comes first with "all"."""
+    _settings["backend"] = name
+    return selected()
+
+
+def selected() -> tuple[Backend, ...]:
+    """The backends of this run, installed or not."""
+    name = _settings["backend"]
     return tuple(BACKENDS.values()) if name == "all" else (BACKENDS[name],)
 
 

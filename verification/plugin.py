@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from . import profiles
-from .backends import BACKENDS, configure, select
+from .backends import BACKENDS, configure, select, selected
 
 DEFAULTS = {"backend": "all", "device": "cpu", "precision": "highest", "examples": None, "report_dir": None}
 
@@ -34,14 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in WARNINGS:
         config.addinivalue_line("filterwarnings", line)
     configure(option(config, "device"), option(config, "precision"))
+    select(option(config, "backend"))
     profile = getattr(config.option, "hypothesis_profile", None) or "dev"
     profiles.choose(profile, option(config, "examples"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
-        chosen = select(option(metafunc.config, "backend"))
-        metafunc.parametrize("backend", [_parameter(each) for each in chosen], scope="session")
+        metafunc.parametrize("backend", [_parameter(each) for each in selected()], scope="session")
 
 
 def _parameter(backend: Any) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..core.contract import parse
 from ..core.spec import Arg, Interval, Spec
 from .fields import MLPField
+from .profiles import profile_name
 
 Values = NDArray[np.float64]
 HIDDEN = 4
@@ -51,6 +52,11 @@ LAYOUTS = (
 )
 
 
+def layouts() -> tuple[Layout, ...]:
+    """All layouts under `ci`; three that differ in everything under `dev`, since each one is compiled."""
+    return LAYOUTS if profile_name() == "ci" else (LAYOUTS[0], LAYOUTS[3], LAYOUTS[5])
+
+
 @dataclass(frozen=True)
 class Case:
     """One call of a kernel as plain data.
@@ -76,15 +82,15 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn, spec: Spec, layouts: Sequence[Layout] = LAYOUTS, smooth: bool = False) -> Case:
+def cases(draw: st.DrawFn, spec: Spec, sizes: Sequence[Layout] = LAYOUTS, smooth: bool = False) -> Case:
     """Calls of `spec`.
 
     Args:
         spec: the row.
-        layouts: the sizes to choose from.
+        sizes: the layouts to choose from.
         smooth: keep away from points where the kernel has no derivative.
     """
-    layout = draw(st.sampled_from(layouts))
+    layout = draw(st.sampled_from(sizes))
     integers = {arg.name: _integer(arg, layout) for arg in spec.args if arg.kind == "integer"}
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     tree: dict[str, Any] = {}

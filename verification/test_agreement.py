@@ -10,7 +10,7 @@ from veloq.verification.backends import Backend
 from veloq.verification.calls import compare, compiled, on_backend, reference, runner, statics
 from veloq.verification.check import counted, covers
 from veloq.verification.profiles import examples
-from veloq.verification.strategies import Case, cases, result_shapes
+from veloq.verification.strategies import Case, cases, layouts, result_shapes
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -19,7 +19,7 @@ def test_agreement(backend: Backend, name: str) -> None:
     """JAX under jit, torch eagerly; the reference against its own promises on shapes, dtype and finiteness."""
     spec = SPECS[name]
 
-    @given(case=cases(spec))
+    @given(case=cases(spec, layouts()))
     @settings(max_examples=examples(spec.examples))
     @counted
     def agreement(case: Case) -> None:
