@@ -137,7 +137,7 @@ def gaussian_noise(backend: Backend, mean: float, std: float, steps: int) -> Cal
     return field
 
 
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(8))
 @given(seed=SEEDS, steps=st.sampled_from([1, 5, 10]), inside=st.booleans())
 @check("VP-1", "every sampler reaches a point mass exactly: DDIM anywhere, the others clip it to [-1, 1]")
 def test_point_mass(backend: Backend, seed: int, steps: int, inside: bool) -> None:
@@ -191,7 +191,7 @@ def walk(
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(10))
 @given(seed=SEEDS, steps=st.sampled_from([1, 2, 5]), std=st.floats(0.3, 1.0), scale=st.floats(0.1, 2.0))
 @check("VP-1", "the samplers' clip rules, step by step: DAC and DQL clip the estimate, QSM the state; output in bounds")
 def test_clip_rules(backend: Backend, name: str, seed: int, steps: int, std: float, scale: float) -> None:
@@ -212,7 +212,7 @@ def test_clip_rules(backend: Backend, name: str, seed: int, steps: int, std: flo
 # At T = 2 and no predicted noise the last estimate is x_1/√ᾱ_1, so that the output moves by scale/√ᾱ_1 per unit
 # of the one noise drawn: √β_2 as DAC and QSM take it, √(β_2 (1-ᾱ_1)/(1-ᾱ_2)) as DQL does.
 @pytest.mark.parametrize("name", SAMPLERS)
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(8))
 @given(noise=st.floats(-0.1, 0.1), x=st.floats(-0.01, 0.01))
 @check("VP-1", "the noise of a step is √β for DAC and QSM and the exact conditional spread for DQL; none at i = 1")
 def test_noise_scale(backend: Backend, name: str, noise: float, x: float) -> None:
@@ -227,7 +227,7 @@ def test_noise_scale(backend: Backend, name: str, noise: float, x: float) -> Non
     assert_close(outputs[0] - outputs[1], expected, "sampler", what=f"noise scale of {name}")
 
 
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(8))
 @given(seed=SEEDS)
 @check("VP-1", "with one step DAC's sample is the clipped data estimate and QSM's is the same")
 def test_single_step(backend: Backend, seed: int) -> None:
