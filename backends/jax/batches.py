@@ -1,5 +1,7 @@
 """Batches and noise as functions of (seed, step) alone, drawn on the device."""
 
+import itertools
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -68,9 +70,17 @@ def draw_batch(data: Windows, key: Array, batch_size: int, chunk: int) -> Batch:
 
 
 def draw_noise(declared: Mapping[str, Noise], key: Array) -> dict[str, Array]:
-    """The declared noise; each name has a stream of its own, so that adding one changes no other."""
-    draw = {"normal": jax.random.normal, "uniform": jax.random.uniform}
-    return {
-        name: draw[noise.kind](jax.random.fold_in(key, zlib.crc32(f"noise/{name}".encode())), noise.shape, jnp.float32)
-        for name, noise in declared.items()
-    }
+    """The declared noise, drawn with the key of one seed and step.
+
+    One draw per kind, cut into the declared pieces: every draw costs XLA seconds to compile on a CPU.
+    """
+    drawn: dict[str, Array] = {}
+    for kind, draw in (("normal", jax.random.normal), ("uniform", jax.random.uniform)):
+        named = {name: noise.shape for name, noise in declared.items() if noise.kind == kind}
+        if not named:
+            continue
+        sizes = [math.prod(shape) for shape in named.values()]
+        flat = draw(jax.random.fold_in(key, zlib.crc32(kind.encode())), (sum(sizes),), jnp.float32)
+        pieces = jnp.split(flat, list(itertools.accumulate(sizes))[:-1])
+        drawn |= {name: piece.reshape(named[name]) for name, piece in zip(named, pieces, strict=True)}
+    return drawn
