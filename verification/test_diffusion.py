@@ -192,7 +192,7 @@ def walk(
 
 @pytest.mark.parametrize("name", SAMPLERS)
 @settings(max_examples=examples(10))
-@given(seed=SEEDS, steps=st.sampled_from([1, 2, 5]), std=st.floats(0.3, 1.0), scale=st.floats(0.1, 2.0))
+@given(seed=SEEDS, steps=st.sampled_from([5, 3, 1]), std=st.floats(0.3, 1.0), scale=st.floats(0.1, 2.0))
 @check("VP-1", "the samplers' clip rules, step by step: DAC and DQL clip the estimate, QSM the state; output in bounds")
 def test_clip_rules(backend: Backend, name: str, seed: int, steps: int, std: float, scale: float) -> None:
     rng = np.random.default_rng(seed)
