@@ -37,7 +37,9 @@ def vp_schedule_like(like: Tensor, steps: int, b_min: Scalar, b_max: Scalar) -> 
     low, high = constant(b_min, like), constant(b_max, like)
     odd = torch.arange(1, 2 * steps, 2, dtype=like.dtype, device=like.device)
     rate = low / steps + (high - low) * (odd / (2 * steps**2))
-    return -torch.expm1(-rate), torch.exp(-rate), torch.exp(-torch.cumsum(rate, 0))
+    alpha = torch.exp(-rate)
+    # 1 - ᾱ_1 must be β_1 to the last bit, or the last DDPM step leaves [-1, 1].
+    return 1 - alpha, alpha, torch.cumprod(alpha, 0)
 
 
 @kernel
