@@ -115,7 +115,7 @@ def parse(kind: type[Options], arguments: Sequence[str], command: str, default: 
     except SystemExit as stop:
         if stop.code in (None, 0):
             raise
-        raise UsageError(f"{command}: {_one_line(said.getvalue())}") from None
+        raise UsageError(f"{command.removeprefix('veloq ')}: {_one_line(said.getvalue())}") from None
 
 
 def train_options(method_config: type, chosen: Any) -> type[Any]:
@@ -139,14 +139,17 @@ def peek(arguments: Sequence[str], name: str, default: str) -> str:
 
 def _one_line(box: str) -> str:
     """tyro's framed message as one line: what is wrong, and the options it suggests."""
-    lines = [re.sub(r"^[\s│|╭╰]+|[\s│|╮╯]+$", "", line) for line in box.splitlines()]
+    drawn = "╭" in box  # the frame of a UTF-8 stream carries the title itself; else a title line comes first
     sections: list[list[str]] = [[]]
-    for line in lines:
+    for raw in box.splitlines():
+        line = re.sub(r"^[\s│]+|[\s│]+$", "", raw)
+        if line.startswith(("╭", "╰")):
+            continue
         if re.fullmatch(r"[-─]{8,}", line):
             sections.append([])
         elif line:
             sections[-1].append(line)
-    message = " ".join(sections[1] if len(sections) > 1 else sections[0])
+    message = " ".join(sections[0 if drawn or len(sections) == 1 else 1])
     near = [
         match[0]
         for section in sections

@@ -25,6 +25,21 @@ def engine_class(backend: str) -> Any:
     return _engine_module(backend).Engine
 
 
+def check_device(backend: str, device: str) -> None:
+    """Raise UsageError unless the backend's framework can compute on this device, before hours of data are made."""
+    framework = importlib.import_module(backend)
+    kind, _, index = device.partition(":")
+    try:
+        if backend == "jax":
+            framework.devices("gpu" if kind == "cuda" else kind)[int(index or 0)]
+        else:
+            framework.empty(0, device=device)
+    # torch asserts that it was built with CUDA; the others are an unknown name and a number too large.
+    except (RuntimeError, AssertionError, IndexError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{backend} has no device {device!r}: {reason}") from error
+
+
 def policy_function(backend: str) -> PolicyFunction:
     """The `policy` of a backend; see `engine_class` for what it raises."""
     if backend not in ACTING_BACKENDS:

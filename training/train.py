@@ -14,7 +14,7 @@ from ..core.algorithm import Dimensions
 from ..core.engine import Engine, Transitions
 from ..core.errors import DataError, DivergenceError, UsageError
 from . import checkpoint
-from .backends import engine_class
+from .backends import check_device, engine_class
 from .data import load_task, make
 from .data.catalogue import find_task
 from .data.files import data_directory, read_manifest, sha256, train_path
@@ -47,6 +47,7 @@ def train(settings: Settings, console: Console) -> Outcome:
     """
     check_settings(settings)
     engine_type = engine_class(settings.backend)
+    check_device(settings.backend, settings.device)
     began = time.monotonic()
     data = _task_data(settings, console)
     dimensions = _dimensions(settings, data)
@@ -75,6 +76,7 @@ def resume(run: Path, console: Console, **changes: Any) -> Outcome:
     settings = dataclasses.replace(stored_settings(folder), **changes)
     check_settings(settings)
     engine_type = engine_class(settings.backend)
+    check_device(settings.backend, settings.device)
     restored = checkpoint.load_latest(run, folder.identity)
     for line in restored.rejected:
         console.print(f"passed over a checkpoint: {line}", highlight=False, soft_wrap=True)
