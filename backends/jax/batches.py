@@ -37,21 +37,23 @@ def windows(data: Transitions, chunk: int, discount: float, device: Any) -> Wind
     rows = data.observations.shape[0]
     if rows < chunk:
         raise DataError(f"the data has {rows} rows, too few for one window of {chunk}")
-    on_device = Transitions(*(jax.device_put(np.asarray(part, np.float32), device) for part in data))
+    parts = [jax.device_put(np.asarray(part, np.float32), device) for part in data]
+    observations, actions, next_observations, rewards, masks, terminals = parts
     starts = jnp.arange(rows - chunk + 1, dtype=jnp.int32)
     index = starts[:, None] + jnp.arange(chunk, dtype=jnp.int32)
-    terminals = on_device.terminals[index]
-    returned = chunk_return(on_device.rewards[index], on_device.masks[index], terminals, discount)
-    ended = jnp.max(jnp.cumsum(terminals, axis=1)[:, :-1] > 0, axis=1, initial=False)
-    first_end = jnp.argmax(terminals > 0, axis=1).astype(jnp.int32)
+    returned = chunk_return(rewards[index], masks[index], terminals[index], discount)
+    ends = terminals[index] > 0
+    ended = jnp.any(ends[:, :-1], axis=1)
+    first_end = jnp.argmax(ends, axis=1).astype(jnp.int32)
     last = starts + jnp.where(ended, first_end, chunk - 1)
-    return Windows(on_device.observations, on_device.actions, on_device.next_observations, *returned, last)
+    return Windows(observations, actions, next_observations, *returned, last)
 
 
 def keys(seeds: Sequence[int], device: Any) -> Array:
     """One key per seed, by a named generator so that a process-wide default cannot change a run."""
     words = np.array([[seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF] for seed in seeds], np.uint32)
-    return jax.random.wrap_key_data(jax.device_put(words, device), impl="threefry2x32")
+    wrapped: Array = jax.random.wrap_key_data(jax.device_put(words, device), impl="threefry2x32")
+    return wrapped
 
 
 def draw_batch(data: Windows, key: Array, batch_size: int, chunk: int) -> Batch:

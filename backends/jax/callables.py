@@ -50,5 +50,5 @@ def values(kernel: str, critic: Critic, a: Array) -> Array:
 def pullback(function: Callable[[Array], Array], x: Array, cotangent: Array) -> Array:
     """The vector-Jacobian product of `function` at `x`."""
     _, transpose = jax.vjp(function, x)
-    (product,) = transpose(cotangent)
+    product: Array = transpose(cotangent)[0]
     return product

@@ -140,7 +140,8 @@ class Engine:
             state, measured = self._update_all(state, seed_keys, data)
             return state, {name: _running_mean(means[name], measured[name]) for name in measured}
 
-        return lax.fori_loop(0, updates, body, (state, zero))
+        result: tuple[State, Counted] = lax.fori_loop(0, updates, body, (state, zero))
+        return result
 
     def _update_all(self, state: State, seed_keys: Array, data: Windows) -> tuple[State, Counted]:
         config, algorithm = self._config, self._algorithm
@@ -151,7 +152,7 @@ class Engine:
             batch = draw_batch(data, key, config.batch_size, config.chunk)
             return advance(algorithm, config, self._declared, state, batch, draw_noise(declared_noise, key))
 
-        axes = State(0, 0, 0, 0, None)
+        axes: Any = State._make((0, 0, 0, 0, None))
         with jax.default_matmul_precision(self._matmul):
             result: tuple[State, Counted] = jax.vmap(update, in_axes=(axes, 0), out_axes=(axes, 0))(state, seed_keys)
         return result
@@ -161,7 +162,8 @@ class Engine:
 
         def compute(online: Forest, target: Forest, observations: Array, noise: Mapping[str, Array]) -> Array:
             with jax.default_matmul_precision(self._matmul):
-                return jax.vmap(act)(online, target, observations, noise)
+                actions: Array = jax.vmap(act)(online, target, observations, noise)
+            return actions
 
         return jax.jit(compute)
 

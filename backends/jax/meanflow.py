@@ -16,7 +16,8 @@ def meanflow_target(u: AverageField, x_t: Array, v: Array, t: Array, r: Array) -
     _, slope = jax.jvp(
         lambda x, time: average_velocity("meanflow_target", u, x, time, r), (x_t, t), (v, jnp.ones_like(t))
     )
-    return lax.stop_gradient(v + (r - t) * slope)
+    target: Array = v + (r - t) * slope
+    return lax.stop_gradient(target)
 
 
 @kernel

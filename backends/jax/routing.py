@@ -12,7 +12,8 @@ Scalar = float | Array
 
 def stop_gradient(tree: Tree) -> Tree:
     """The same values, through which no gradient flows, for every array of a tree."""
-    return jax.tree.map(lax.stop_gradient, tree)
+    stopped: Tree = jax.tree.map(lax.stop_gradient, tree)
+    return stopped
 
 
 def arrays(*values: Array) -> tuple[Array, ...]:

@@ -63,5 +63,6 @@ def _leading(same: Scalar, a: Array) -> Array | int:
     if isinstance(same, (int, float)):
         return math.floor(same * batch + 1e-9)
     # A float32 `same` carries its own rounding, B times as large in the product.
-    slack = 1e-9 + 2 * float(jnp.finfo(a.dtype).eps) * batch
+    one = jnp.ones((), a.dtype)
+    slack = 1e-9 + 2 * batch * (jnp.nextafter(one, 2 * one) - one)
     return jnp.floor(constant(same, a) * batch + slack)

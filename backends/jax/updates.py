@@ -24,7 +24,7 @@ class State(NamedTuple):
     target: Forest
     adam_first: dict[str, Forest]
     adam_second: dict[str, Forest]
-    step: Array
+    step: Any
 
 
 def models(declared: Any, online: Forest, target: Forest) -> Models:
@@ -122,4 +122,5 @@ def _when(
 
 def _averaged(average: Average, rate: float, target: Tree, source: Tree, count: Array) -> Tree:
     weight = jnp.where(count % average.every == 0, rate, 0.0)
-    return jax.tree.map(lambda old, new: old + weight.astype(old.dtype) * (new - old), target, source)
+    moved: Tree = jax.tree.map(lambda old, new: old + weight.astype(old.dtype) * (new - old), target, source)
+    return moved
