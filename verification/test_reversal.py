@@ -175,7 +175,8 @@ def test_residual_scales_by_the_lipschitz_constant(
     if regime == "diverges":
         assert_at_most(1.0, left[2], "residual after 12 iterations that diverge")
     else:
-        assert_at_most(left[2], abs(slope) ** 8 * left[0] * (1 + 1e-9), "residual after 12 that converge")
+        # States of size up to 20 leave roundings of some 1e-15 in a residual that has become as small as 1e-8.
+        assert_at_most(left[2], abs(slope) ** 8 * left[0] + 1e-13, "residual after 12 that converge")
 
 
 def constant_reverse(backend: Backend, steps: int, v: Any, a: Any, t: Any) -> Any:
