@@ -85,6 +85,8 @@ def compare(case: Case, backend: Backend, results: tuple[Any, ...], expected: tu
 
 
 def _argument(backend: Backend, arg: Arg, value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
     xp = backend.xp
     if arg.kind == "field":
         return lambda x, t: velocity(xp, value, x, t)
@@ -92,6 +94,4 @@ def _argument(backend: Backend, arg: Arg, value: Any) -> Any:
         return lambda x, t, r: average_velocity(xp, value, x, t, r)
     if arg.kind == "critic":
         return lambda a: values(xp, value, a)
-    if arg.kind == "aggregate":
-        return lambda q: mean_member(xp, value, q)
-    return value
+    return lambda q: mean_member(xp, value, q)

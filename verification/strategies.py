@@ -108,6 +108,20 @@ def cases(draw: st.DrawFn, spec: Spec, sizes: Sequence[Layout] = LAYOUTS, smooth
     return case
 
 
+def typical(spec: Spec, layout: Layout, seed: int = 0) -> Case:
+    """One ordinary call, without hypothesis: uniform arrays, numbers in the middle of their range."""
+    rng = np.random.default_rng(seed)
+    tree: dict[str, Any] = {}
+    for arg in spec.args:
+        if arg.kind == "array":
+            tree[arg.name] = _inside(arg, _uniform(rng, arg, shape_of(arg.shape, layout)))
+        elif arg.kind == "scalar":
+            tree[arg.name] = _single(np.asarray(np.mean(drawn_range(arg.domain))))
+        elif arg.kind != "integer":
+            tree[arg.name] = _weights(arg, layout, rng, 1.0)
+    return Case(spec, layout, {arg.name: _integer(arg, layout) for arg in spec.args if arg.kind == "integer"}, tree)
+
+
 def shape_of(shape: str, layout: Layout, sizes: Mapping[str, int] | None = None) -> tuple[int, ...]:
     """The concrete shape of a shape in the rows' grammar."""
     known = {**layout.sizes(), **(sizes or {})}
@@ -179,9 +193,9 @@ def _single(values: NDArray[Any]) -> Values:
 def _array(draw: st.DrawFn, rng: np.random.Generator, arg: Arg, shape: tuple[int, ...], pattern: str) -> Values:
     low, high = drawn_range(arg.domain)
     ends = np.asarray(edges(arg.domain))
+    values = _uniform(rng, arg, shape)
     if arg.discrete:
-        return rng.integers(0, 2, shape).astype(np.float64) * (high - low) + low
-    values = rng.uniform(low, high, shape)
+        return values
     if pattern == "ends":
         values = rng.choice(ends, shape)
     elif pattern == "equal":
@@ -191,17 +205,25 @@ def _array(draw: st.DrawFn, rng: np.random.Generator, arg: Arg, shape: tuple[int
     elif pattern == "mixed":
         chosen = np.asarray([*ends, draw(_numbers(arg.domain)), draw(_numbers(arg.domain))])
         values = np.where(rng.random(shape) < 0.5, values, rng.choice(chosen, shape))
-    return np.clip(_single(values), *_inside(low, high))
+    return _inside(arg, values)
 
 
-def _inside(low: float, high: float) -> tuple[float, float]:
-    """The float32 numbers nearest to the ends that do not lie outside."""
+def _uniform(rng: np.random.Generator, arg: Arg, shape: tuple[int, ...]) -> Values:
+    low, high = drawn_range(arg.domain)
+    if arg.discrete:
+        return rng.integers(0, 2, shape).astype(np.float64)
+    return rng.uniform(low, high, shape)
+
+
+def _inside(arg: Arg, values: Values) -> Values:
+    """Rounded to float32 numbers that do not lie outside the range."""
+    low, high = drawn_range(arg.domain)
     first, last = np.float32(low), np.float32(high)
     if first < low:
         first = np.nextafter(first, np.float32(np.inf))
     if last > high:
         last = np.nextafter(last, np.float32(-np.inf))
-    return float(first), float(last)
+    return np.clip(_single(values), float(first), float(last))
 
 
 def _weights(arg: Arg, layout: Layout, rng: np.random.Generator, scale: float) -> dict[str, Values]:

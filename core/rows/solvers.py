@@ -74,7 +74,7 @@ ROWS = (
     Spec(
         name="invert_euler",
         family="solvers",
-        summary="The exact inverse of `euler` by fixed-point iteration, with what is left of each step's equation (no gradient).",
+        summary="The exact inverse of `euler` by fixed points, and what is left of each step's equation (no gradient).",
         equation=(
             "solve x_k = x_{k+1} - h v(x_k, t_k) for k = steps-1..0;  residual = max_k ‖x_k + h v(x_k, t_k) - x_{k+1}‖"
         ),
