@@ -206,7 +206,10 @@ def test_clip_rules(backend: Backend, name: str, seed: int, steps: int, std: flo
         return np.sqrt(1.0 - bar) * (at - np.sqrt(bar) * mean) / (bar * std**2 + 1.0 - bar)
 
     assert_close(sample, walk(name, plain, x, noises), "sampler", what=name)
-    assert_at_most(np.abs(sample), 1.0, what=f"{name} within bounds")
+    # At i = 1 the mean is the clipped estimate times beta_1/(1-ᾱ_1), one but for a rounding of 1e-16/beta_1; only
+    # QSM clips last.
+    room = 0.0 if name == "qsm_sample" else 4e-15
+    assert_at_most(np.abs(sample), 1.0 + room, what=f"{name} within bounds")
 
 
 # At T = 2 and no predicted noise the last estimate is x_1/√ᾱ_1, so that the output moves by scale/√ᾱ_1 per unit
