@@ -19,15 +19,16 @@ class Windows:
         if rows < chunk:
             raise DataError(f"the data set has {rows} rows, fewer than one chunk of {chunk}")
         self.count = rows - chunk + 1
-        tensors = Transitions(*(torch.as_tensor(array, dtype=torch.float32, device=device) for array in data))
-        self.observations, self.next_observations = tensors.observations, tensors.next_observations
-        spans = [column.unfold(0, chunk, 1) for column in (tensors.rewards, tensors.masks, tensors.terminals)]
-        self.rewards, self.masks, self.valid = chunk_return(*spans, discount)
+        tensors = {
+            name: torch.tensor(column, dtype=torch.float32, device=device) for name, column in data._asdict().items()
+        }
+        self.observations, self.next_observations = tensors["observations"], tensors["next_observations"]
+        rewards, masks, terminals = (tensors[name].unfold(0, chunk, 1) for name in ("rewards", "masks", "terminals"))
+        self.rewards, self.masks, self.valid = chunk_return(rewards, masks, terminals, discount)
         # Overlapping windows of the flat action array: no copy of the data chunk times over.
-        actions = tensors.actions.contiguous()
-        self.actions = actions.as_strided((self.count, chunk * size), (size, 1))
-        ended = spans[2][:, :-1].cummax(-1).values if chunk > 1 else spans[2][:, :0]
-        last = (chunk - 1 - ended.sum(-1)).long()
+        self.actions = tensors["actions"].as_strided((self.count, chunk * size), (size, 1))
+        invalid = terminals[:, :-1].cummax(-1).values.sum(-1) if chunk > 1 else torch.zeros_like(self.rewards)
+        last = (chunk - 1 - invalid).long()
         self.next_rows = torch.arange(self.count, device=device) + last
 
     def batch(self, starts: Tensor) -> Batch:
@@ -63,10 +64,10 @@ class Draws:
     def draw(self, seed: int, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Starts (B,) and noise by name; the same on every call with the same arguments."""
         self.generator.manual_seed(generator_seed(seed, step))
-        where = {"generator": self.generator, "device": self.device}
-        starts = torch.randint(self.windows, (self.batch_size,), **where)
+        generator, device = self.generator, self.device
+        starts = torch.randint(self.windows, (self.batch_size,), generator=generator, device=device)
         values = {}
         for name, declared in self.noise.items():
             sample = torch.randn if declared.kind == "normal" else torch.rand
-            values[name] = sample(declared.shape, dtype=torch.float32, **where)
+            values[name] = sample(declared.shape, dtype=torch.float32, generator=generator, device=device)
         return starts, values

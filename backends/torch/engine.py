@@ -118,9 +118,10 @@ class Engine:
     def _assembled(self, state: State) -> State:
         for update in self.algorithm.updates:
             parameters = leaves(state.online, update.trains)
-            moments = [leaves(trees[update.name], update.trains) for trees in (state.first, state.second)]
+            first = leaves(state.first[update.name], update.trains)
+            second = leaves(state.second[update.name], update.trains)
             applied = state.step // update.every
-            state.optimisers[update.name] = adam(parameters, *moments, applied, self.config.learning_rate)
+            state.optimisers[update.name] = adam(parameters, first, second, applied, self.config.learning_rate)
         return state
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:

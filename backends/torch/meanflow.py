@@ -30,8 +30,9 @@ def meanflow_target(u: AverageField, x_t: Tensor, v: Tensor, t: Tensor, r: Tenso
     Source: OFQL eqs. 13-14 (time reversed to 0 = noise).
     """
     tangents = (v, torch.ones_like(t), torch.zeros_like(r))
-    average, derivative = torch.func.jvp(u, (x_t, t, r), tangents)
-    check_returned("meanflow_target", "u", average, x_t.shape)
+    result = torch.func.jvp(u, (x_t, t, r), tangents)
+    check_returned("meanflow_target", "u", result[0], x_t.shape)
+    derivative: Tensor = result[1]
     return v + (r - t) * derivative
 
 

@@ -64,7 +64,7 @@ def _joined(inputs: Sequence[Tensor]) -> tuple[Tensor, tuple[int, ...]]:
     """Inputs side by side as one matrix, and the leading shape they broadcast to."""
     lead = inputs[0].shape[:-1]
     if any(value.shape[:-1] != lead for value in inputs):
-        lead = torch.broadcast_shapes(*(value.shape[:-1] for value in inputs))
+        lead = torch.broadcast_shapes(*(value.shape[:-1] for value in inputs))  # type: ignore[no-untyped-call]
         inputs = [value.expand(*lead, value.shape[-1]) for value in inputs]
     x = torch.cat(tuple(inputs), -1)
     return (x if x.ndim == 2 else x.reshape(-1, x.shape[-1])), tuple(lead)

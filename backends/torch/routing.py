@@ -70,7 +70,9 @@ def velocity(kernel_name: str, field: Field, x: Tensor, t: float | Tensor, what:
 
 def pullback(kernel_name: str, field: Field, x: Tensor, t: float, what: str = "base") -> Callable[[Tensor], Tensor]:
     """The map g -> (∂field/∂x)ᵀ g at `(x, t)`."""
-    _, transpose = torch.func.vjp(lambda y: velocity(kernel_name, field, y, t, what), x)
+    transpose: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(
+        lambda y: velocity(kernel_name, field, y, t, what), x
+    )[1]
     return lambda g: transpose(g)[0]
 
 
