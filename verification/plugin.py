@@ -1,19 +1,28 @@
 """The pytest plugin of the verification: options, backends, profiles, and the report at the end."""
 
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from . import profiles
-from .backends import BACKENDS, configure, select, selected
+from .backends import BACKENDS, Backend, configure, select, selected
+from .check import checks_of
+from .page import page
+from .record import begin
+from .report import Outcome, Row, as_json, number, rows
 
 DEFAULTS = {"backend": "all", "device": "cpu", "precision": "highest", "examples": None, "report_dir": None}
-
 # Warnings are errors, except those that the frameworks raise about themselves.
 WARNINGS = (
     "error",
     "ignore:.torch.jit.script. is deprecated:DeprecationWarning",
 )
+PROPERTY = "veloq"
+MISSING = "missing: "
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,13 +46,109 @@ def pytest_configure(config: pytest.Config) -> None:
     select(option(config, "backend"))
     profile = getattr(config.option, "hypothesis_profile", None) or "dev"
     profiles.choose(profile, option(config, "examples"))
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Collector(config), "veloq-report")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "backend" in metafunc.fixturenames:
-        metafunc.parametrize("backend", [_parameter(each) for each in selected()], scope="session")
+    """`backend` runs a test once per selected backend, `framework` once per selected one besides the reference."""
+    for name in ("backend", "framework"):
+        if name in metafunc.fixturenames:
+            chosen = [each for each in selected() if name == "backend" or each.name != "reference"]
+            metafunc.parametrize(name, [_parameter(each) for each in chosen], scope="session")
 
 
-def _parameter(backend: Any) -> Any:
-    marks = [pytest.mark.skip(reason=f"missing: {backend.missing}")] if backend.missing else []
+def _parameter(backend: Backend) -> Any:
+    marks = [pytest.mark.skip(reason=MISSING + backend.missing)] if backend.missing else []
     return pytest.param(backend, id=backend.name, marks=marks)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Give every test a record of its own and hand it to the reporting process with the result."""
+    record = begin()
+    tags = checks_of(getattr(item, "function", None))
+    callspec = getattr(item, "callspec", None)
+    chosen = next((each for each in callspec.params.values() if isinstance(each, Backend)), None) if callspec else None
+    # Filled in as the test runs: user_properties travel with the reports, also from xdist's workers.
+    entry = {"checks": tags, "backend": chosen.name if chosen else "all", "record": {}}
+    item.user_properties.append((PROPERTY, entry))
+    item.stash[RECORD] = (record, entry)
+    return (yield)
+
+
+RECORD = pytest.StashKey[Any]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    record, entry = item.stash[RECORD]
+    entry["record"] = record.as_dict()
+    return (yield)
+
+
+class Collector:
+    """Gathers outcomes in the reporting process and writes table, JSON and HTML."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.started = time.time()
+        self.outcomes: list[Outcome] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the call of a test, or whatever ended it before or after."""
+        if report.when != "call" and report.outcome == "passed":
+            return
+        entry = dict(report.user_properties).get(PROPERTY)
+        if not isinstance(entry, dict):
+            return
+        reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+        reason = reason.removeprefix("Skipped: ")
+        outcome = "missing" if reason.startswith(MISSING) else report.outcome
+        checks = [tuple(tag) for tag in entry["checks"]]
+        self.outcomes.append(
+            Outcome(checks, report.nodeid, entry["backend"], outcome, reason, report.duration, entry["record"])  # type: ignore[arg-type]
+        )
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print the table and write both files."""
+        table = rows(self.outcomes)
+        if not table:
+            return
+        terminalreporter.section("verification")
+        print_table(table, terminalreporter)
+        folder = option(self.config, "report_dir")
+        if folder is not None:
+            for path in self.write(Path(folder), table):
+                terminalreporter.write_line(f"written: {path}")
+
+    def write(self, folder: Path, table: list[Row]) -> list[Path]:
+        """Write the JSON and HTML reports into `folder`."""
+        settings = {name: option(self.config, name) for name in ("backend", "device", "precision", "examples")}
+        settings["profile"] = profiles.profile_name()
+        settings["seed"] = "derandomized" if settings["profile"] == "ci" else "random"
+        totals = {
+            state: sum(outcome.outcome == state for outcome in self.outcomes)
+            for state in ("passed", "failed", "missing", "skipped")
+        }
+        report = as_json(table, settings, {**totals, "seconds": round(time.time() - self.started, 1)})
+        folder.mkdir(parents=True, exist_ok=True)
+        data, html = folder / "verification-report.json", folder / "verification-report.html"
+        data.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        html.write_text(page(table, report), encoding="utf-8")
+        return [data, html]
+
+
+def print_table(table: list[Row], reporter: Any) -> None:
+    """One line per statement: id, verdict, backends, examples, worst error, tolerance, statement."""
+    reporter.write_line(
+        f"{'check':<10}{'verdict':<11}{'backends':<22}{'examples':>9}{'worst':>10}{'tolerance':>11}{'ratio':>10}"
+        "  statement"
+    )
+    for row in table:
+        names = ",".join(name if state == "passed" else f"{name}({state})" for name, state in row.backends.items())
+        line = (
+            f"{row.check:<10}{row.verdict:<11}{names:<22}{row.examples:>9}{number(row.error):>10}"
+            f"{number(row.bound):>11}{number(row.ratio):>10}  {row.statement}"
+        )
+        reporter.write_line(line, red=row.verdict == "failed", yellow=row.verdict in ("incomplete", "skipped"))

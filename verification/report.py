@@ -1,0 +1,125 @@
+"""Results gathered by check id: the rows of the table, the JSON file and the HTML page."""
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+PACKAGES = ("veloq", "numpy", "scipy", "jax", "torch", "hypothesis", "pytest")
+
+
+@dataclass
+class Outcome:
+    """One test item: what it tags, where it ran, how it ended, what it measured."""
+
+    checks: list[tuple[str, str]]
+    test: str
+    backend: str
+    outcome: str  # passed, failed, skipped or missing
+    reason: str
+    seconds: float
+    record: Mapping[str, Any]
+
+
+@dataclass
+class Row:
+    """One statement of one check id over all its tests and backends."""
+
+    check: str
+    statement: str
+    backends: dict[str, str] = field(default_factory=dict)
+    examples: int = 0
+    tests: int = 0
+    error: float | None = None
+    bound: float | None = None
+    ratio: float | None = None
+    tolerance: str = ""
+    what: str = ""
+    seconds: float = 0.0
+    reasons: list[str] = field(default_factory=list)
+    curves: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """`failed` if anything failed; `passed` only if something ran everywhere it should; else what is lacking."""
+        states = set(self.backends.values())
+        for state in ("failed", "missing", "passed"):
+            if state in states:
+                return {"missing": "incomplete"}.get(state, state)
+        return "skipped"
+
+
+# A backend that fails one test of a statement fails it, whatever its other tests say.
+_RANK = {"failed": 3, "missing": 2, "passed": 1, "skipped": 0}
+
+
+def rows(outcomes: Iterable[Outcome]) -> list[Row]:
+    """One row per (check id, statement), ordered by id."""
+    table: dict[tuple[str, str], Row] = {}
+    for outcome in outcomes:
+        for check_id, statement in outcome.checks:
+            row = table.setdefault((check_id, statement), Row(check_id, statement))
+            _add(row, outcome)
+    return [table[key] for key in sorted(table, key=lambda key: (_natural(key[0]), key[1]))]
+
+
+def _add(row: Row, outcome: Outcome) -> None:
+    before = row.backends.get(outcome.backend, "skipped")
+    row.backends[outcome.backend] = max(before, outcome.outcome, key=_RANK.__getitem__)
+    row.seconds += outcome.seconds
+    row.tests += 1
+    if outcome.reason and outcome.reason not in row.reasons:
+        row.reasons.append(outcome.reason)
+    record = outcome.record
+    if not record:
+        return
+    # A test without a property of its own is one example.
+    row.examples += record["examples"] or (outcome.outcome in ("passed", "failed"))
+    worst = record["worst"]
+    if worst["comparisons"] and (row.ratio is None or worst["ratio"] > row.ratio):
+        row.ratio, row.error, row.bound = worst["ratio"], worst["error"], worst["bound"]
+        row.tolerance, row.what = worst["tolerance"], worst["what"]
+    row.curves += [{**curve, "backend": outcome.backend} for curve in record["curves"]]
+
+
+def _natural(check_id: str) -> tuple[str, int]:
+    family, _, number = check_id.partition("-")
+    return family, int(number) if number.isdigit() else 0
+
+
+def as_json(table: list[Row], settings: Mapping[str, Any], totals: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole report as plain data; infinite errors become strings, which JSON has no number for."""
+    return {
+        "settings": dict(settings),
+        "versions": versions(),
+        "platform": {"system": platform.platform(), "python": platform.python_version()},
+        "totals": dict(totals),
+        "checks": [{**_plain(vars(row)), "verdict": row.verdict} for row in table],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Installed versions; what is not installed says so."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return str(value)
+    return value
+
+
+def number(value: float | None) -> str:
+    """A figure for the table; a dash where nothing was compared."""
+    return "–" if value is None else f"{value:.1e}" if value else "0"
