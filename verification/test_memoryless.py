@@ -48,7 +48,7 @@ def end_statistics(backend: Backend, flow: GaussianFlow, T: int) -> tuple[Any, A
     return means[-1], (gains[-1] ** 2).sum(axis=0), gains[-1, 0]
 
 
-# Design card 2.1 (a), printed to four digits: s = 0.5, exact velocity; the data's variance is 0.25.
+# Evaluated independently when the library was designed, printed to four digits: s = 0.5, exact velocity; the data's variance is 0.25.
 VARIANCES = [(10, 0.3157, 0.1856), (100, 0.2594, 0.2427), (1000, 0.2510, 0.2493)]
 HALF = GaussianFlow(np.array([0.4]), np.array([0.5]))
 
@@ -62,9 +62,9 @@ def test_published_variances(backend: Backend, T: int, sde: float, ode: float) -
     assert_at_most(np.abs((ends[1] - ends[0]) ** 2 - ode), 0.5e-4, "variance of the Euler flow")
 
 
-@check("ADJ-7", "at T = 10 one step lifts the variance to 2.24 where the marginal has 0.81 (s = 0)")
+@check("ADJ-7", "at T = 10 one step lifts the variance to 2.24 where the marginal at s = 0.5 has 0.8125")
 def test_first_step_is_not_marginal_preserving(backend: Backend) -> None:
-    # Design card 2.1 (a); by hand: gain 1 + h (2·(-1) - 1/h) = -0.2, so .04 + h·2(1+h)/h = .04 + 2.2.
+    # By hand: gain 1 + h (2·(-1) - 1/h) = -0.2, so .04 + h·2(1+h)/h = .04 + 2.2.
     gains, _ = response(backend, HALF, 10)
     assert_close((gains[1] ** 2).sum(axis=0), np.array([2.24]), "recursion", "variance after one step")
 
