@@ -174,7 +174,8 @@ def tuned_flow(backend: Backend, T: int, mean: Any, std: Any, shift: Any, start:
     return backend.K.euler(field, start, T)
 
 
-# Evaluated independently when the library was designed, printed to five digits: (s, T, shift of the mean for Q = a and tau = 1); the exact shift is s².
+# Evaluated independently when the library was designed, printed to five digits.
+# (s, T, shift of the mean for Q = a and tau = 1); the exact shift is s².
 SHIFTS = [
     (0.5, 10, 0.26169),
     (0.5, 100, 0.24863),

@@ -48,7 +48,8 @@ def end_statistics(backend: Backend, flow: GaussianFlow, T: int) -> tuple[Any, A
     return means[-1], (gains[-1] ** 2).sum(axis=0), gains[-1, 0]
 
 
-# Evaluated independently when the library was designed, printed to four digits: s = 0.5, exact velocity; the data's variance is 0.25.
+# Evaluated independently when the library was designed, printed to four digits.
+# s = 0.5, exact velocity; the data's variance is 0.25.
 VARIANCES = [(10, 0.3157, 0.1856), (100, 0.2594, 0.2427), (1000, 0.2510, 0.2493)]
 HALF = GaussianFlow(np.array([0.4]), np.array([0.5]))
 
