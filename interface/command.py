@@ -4,6 +4,7 @@ import difflib
 import importlib.metadata
 import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -189,10 +190,13 @@ def _data(arguments: list[str]) -> int:
 
 
 def _verify(arguments: list[str]) -> int:
-    _require("verify", "pytest", "hypothesis", "rich")
-    from .verification.run import main as verify
+    _require("verify", "pytest", "hypothesis", "rich", "tyro")
+    from .options import VerifyOptions, parse
 
-    return int(verify(arguments))
+    options = parse(VerifyOptions, arguments, "veloq verify")
+    given = [f"--{name}={value}" for name, value in vars(options).items() if value is not None]
+    # pytest rewrites assertions and turns warnings into errors: it wants an interpreter that has loaded nothing.
+    return subprocess.call([sys.executable, "-m", "veloq.verification", *given])
 
 
 def _list(arguments: list[str]) -> int:

@@ -99,6 +99,26 @@ class DataOptions:
     """auto prefers an official file"""
 
 
+@dataclass(frozen=True)
+class VerifyOptions:
+    """Check every kernel and identity, print the table and write the two reports."""
+
+    backend: Literal["all", "reference", "jax", "torch"] = "all"
+    """implementations to check"""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """where JAX and torch compute"""
+    precision: Literal["highest", "fast"] = "highest"
+    """of matrix products"""
+    examples: int | None = None
+    """examples for every check; default the counts that the Spec rows state"""
+    profile: Literal["dev", "ci"] = "dev"
+    """dev draws about a tenth of the stated counts, ci all of them, derandomised"""
+    output: Path = Path()
+    """folder for the reports"""
+    workers: int | None = None
+    """processes; default two on the CPU, one on a GPU"""
+
+
 def parse(kind: type[Options], arguments: Sequence[str], command: str, default: Options | None = None) -> Options:
     """Read options into a dataclass.
 

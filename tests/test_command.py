@@ -43,6 +43,8 @@ MISTAKES = {
     "data make pointmaze-medium-navigate-v0 --transitions 0": "at least 1",
     "evaluate": "name a run folder",
     "evaluate nowhere": "not a run folder",
+    "verify --backend tpu": "invalid choice 'tpu'",
+    "verify --examples many": "--examples",
     "list things": "expected methods, envs or kernels",
 }
 
