@@ -28,7 +28,8 @@ def gaussian_flows(draw: Any, low: float = 0.4, high: float = 2.5, actions: tupl
 def slopes(flow: GaussianFlow, seed: int) -> NDArray[np.float64]:
     """A critic's slope c for each action of `flow`: size between 0.3 and 2, either sign."""
     rng = np.random.default_rng(seed)
-    return rng.uniform(0.3, 2.0, flow.mean.shape) * rng.choice([-1.0, 1.0], flow.mean.shape)
+    signed: NDArray[np.float64] = rng.uniform(0.3, 2.0, flow.mean.shape) * rng.choice([-1.0, 1.0], flow.mean.shape)
+    return signed
 
 
 @functools.cache

@@ -48,7 +48,8 @@ class Mixture:
         """Density of x_t at `x`, both (..., 1) -> (..., 1)."""
         variance = (1.0 - t) ** 2 + (t * self.stds) ** 2
         bells = np.exp(-((x - t * self.means) ** 2) / (2.0 * variance)) / np.sqrt(2.0 * np.pi * variance)
-        return np.sum(self.weights * bells, axis=-1, keepdims=True)
+        density: np.ndarray = np.sum(self.weights * bells, axis=-1, keepdims=True)
+        return density
 
     def velocity(self, array: Callable[[np.ndarray], Any], xp: Any) -> Callable[[Any, Any], Any]:
         """The exact velocity field (x, t), both (..., 1), on the arrays of `xp` made by `array`."""

@@ -203,7 +203,8 @@ def test_clip_rules(backend: Backend, name: str, seed: int, steps: int, std: flo
 
     def plain(at: np.ndarray, i: np.ndarray) -> np.ndarray:
         bar = alpha_bar(i, steps, np.exp)
-        return np.sqrt(1.0 - bar) * (at - np.sqrt(bar) * mean) / (bar * std**2 + 1.0 - bar)
+        noise: np.ndarray = np.sqrt(1.0 - bar) * (at - np.sqrt(bar) * mean) / (bar * std**2 + 1.0 - bar)
+        return noise
 
     assert_close(sample, walk(name, plain, x, noises), "sampler", what=name)
     # At i = 1 the mean is the clipped estimate times beta_1/(1-ᾱ_1), one but for a rounding of 1e-16/beta_1; only

@@ -32,7 +32,7 @@ def test_mixture_velocity_is_the_conditional_mean(seed: int, components: int, t:
     law = Mixture.random(np.random.default_rng(seed), components)
 
     def weight(x1: float) -> float:
-        return float(law.weights @ norm.pdf(x1, law.means, law.stds)) * norm.pdf((x - t * x1) / (1.0 - t))
+        return float(law.weights @ norm.pdf(x1, law.means, law.stds) * norm.pdf((x - t * x1) / (1.0 - t)))
 
     def weighted(x1: float) -> float:
         return weight(x1) * (x1 - (x - t * x1) / (1.0 - t))
