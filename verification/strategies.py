@@ -219,9 +219,10 @@ def _inside(arg: Arg, values: Values) -> Values:
     """Rounded to float32 numbers that do not lie outside the range."""
     low, high = drawn_range(arg.domain)
     first, last = np.float32(low), np.float32(high)
-    if first < low:
+    # Compared as Python floats: NumPy would compare in float32 and see no difference.
+    if float(first) < low:
         first = np.nextafter(first, np.float32(np.inf))
-    if last > high:
+    if float(last) > high:
         last = np.nextafter(last, np.float32(-np.inf))
     return np.clip(_single(values), float(first), float(last))
 
