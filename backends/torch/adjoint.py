@@ -42,11 +42,11 @@ def memoryless_sde(field: Field, last_field: Field, x0: Tensor, noises: Tensor) 
     for i in range(steps - 1):
         v = velocity("memoryless_sde", field, x, i * h)
         # h x/(t_i+h) = x/(i+1)
-        drifted = torch.add(x * (i / (i + 1)), v, alpha=2 * h)
-        x = torch.add(drifted, noises[i], alpha=math.sqrt(h) * _sigma(i, steps))
+        drifted = x * (i / (i + 1)) + 2 * h * v
+        x = drifted + math.sqrt(h) * _sigma(i, steps) * noises[i]
         xs.append(x)
     last = velocity("memoryless_sde", last_field, x, (steps - 1) * h, "last_field")
-    xs.append(torch.add(x, last, alpha=h))
+    xs.append(x + h * last)
     return torch.stack(xs)
 
 
@@ -101,7 +101,7 @@ def lean_adjoint(base: Field, xs: Tensor, terminal: Tensor) -> Tensor:
     for i in reversed(range(steps)):
         transpose = pullback("lean_adjoint", base, xs[i], (i + 1) * h)
         # h g/(t_i+h) = g/(i+1)
-        g = torch.add(g * (i / (i + 1)), transpose(g), alpha=2 * h)
+        g = g * (i / (i + 1)) + 2 * h * transpose(g)
         gs.append(g)
     return torch.stack(gs[::-1])
 
@@ -133,8 +133,8 @@ def lean_adjoint_heun(base: Field, xs: Tensor, terminal: Tensor) -> Tensor:
     for i in reversed(range(steps)):
         earlier = pullback("lean_adjoint_heun", base, xs[i], i * h)
         k1 = later(scaled)
-        k2 = earlier(torch.add(scaled, k1, alpha=2 * h))
-        scaled = torch.add(scaled, k1 + k2, alpha=h)
+        k2 = earlier(scaled + 2 * h * k1)
+        scaled = scaled + h * (k1 + k2)
         gs.append(scaled * (i * h))
         later = earlier
     return torch.stack(gs[::-1])
@@ -192,7 +192,7 @@ def basic_adjoint(field: Field, base: Field, last_field: Field, xs: Tensor, term
     steps = xs.shape[0] - 1
     h = 1 / steps
     last = pullback("basic_adjoint", last_field, xs[steps - 1], (steps - 1) * h, "last_field")
-    g = torch.add(terminal, last(terminal), alpha=h)
+    g = terminal + h * last(terminal)
     gs = [terminal, g]
     for i in reversed(range(steps - 1)):
         t, weight, held = time_like(terminal, i * h), 2 / _sigma(i, steps) ** 2, g
@@ -202,6 +202,6 @@ def basic_adjoint(field: Field, base: Field, last_field: Field, xs: Tensor, term
             change = v - velocity("basic_adjoint", base, x, t, "base")
             return (2 * v * g + weight * change.square()).sum()
 
-        g = torch.add(g * (i / (i + 1)), torch.func.grad(hamiltonian)(xs[i]), alpha=h)
+        g = g * (i / (i + 1)) + h * torch.func.grad(hamiltonian)(xs[i])
         gs.append(g)
     return torch.stack(gs[::-1])

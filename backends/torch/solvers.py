@@ -6,6 +6,9 @@ from torch import Tensor
 from ...core.contract import kernel
 from .routing import Field, stop_gradient, time_like, velocity
 
+# Steps here and in adjoint.py are x + h * v, never torch.add(x, v, alpha=h): where v is a matrix product, the
+# default backend of torch.compile fuses the two and silently drops alpha (seen in torch 2.13 on CPU).
+
 
 @kernel
 def euler(field: Field, x: Tensor, steps: int) -> Tensor:
@@ -27,7 +30,7 @@ def euler(field: Field, x: Tensor, steps: int) -> Tensor:
     Source: QAM eqs. 37-39 (index slips corrected).
     """
     for i in range(steps):
-        x = torch.add(x, velocity("euler", field, x, i / steps), alpha=1 / steps)
+        x = x + 1 / steps * velocity("euler", field, x, i / steps)
     return x
 
 
@@ -52,7 +55,7 @@ def euler_path(field: Field, x: Tensor, steps: int) -> Tensor:
     """
     xs = [x]
     for i in range(steps):
-        x = torch.add(x, velocity("euler_path", field, x, i / steps), alpha=1 / steps)
+        x = x + 1 / steps * velocity("euler_path", field, x, i / steps)
         xs.append(x)
     return torch.stack(xs)
 
@@ -78,8 +81,8 @@ def midpoint(field: Field, x: Tensor, steps: int) -> Tensor:
     """
     h = 1 / steps
     for i in range(steps):
-        middle = torch.add(x, velocity("midpoint", field, x, i * h), alpha=h / 2)
-        x = torch.add(x, velocity("midpoint", field, middle, (i + 0.5) * h), alpha=h)
+        middle = x + h / 2 * velocity("midpoint", field, x, i * h)
+        x = x + h * velocity("midpoint", field, middle, (i + 0.5) * h)
     return x
 
 
@@ -105,8 +108,8 @@ def heun(field: Field, x: Tensor, steps: int) -> Tensor:
     h = 1 / steps
     for i in range(steps):
         k1 = velocity("heun", field, x, i * h)
-        k2 = velocity("heun", field, torch.add(x, k1, alpha=h), (i + 1) * h)
-        x = torch.add(x, k1 + k2, alpha=h / 2)
+        k2 = velocity("heun", field, x + h * k1, (i + 1) * h)
+        x = x + h / 2 * (k1 + k2)
     return x
 
 
@@ -164,8 +167,8 @@ def invert_euler(field: Field, x1: Tensor, steps: int, iterations: int) -> tuple
         t = time_like(x1, k * h)
         x = later
         for _ in range(iterations):
-            x = torch.sub(later, velocity("invert_euler", field, x, t), alpha=h)
-        left = torch.add(x - later, velocity("invert_euler", field, x, t), alpha=h)
+            x = later - h * velocity("invert_euler", field, x, t)
+        left = x - later + h * velocity("invert_euler", field, x, t)
         residuals.append(torch.linalg.vector_norm(stop_gradient(left), dim=-1))
         later = x
     return later, torch.stack(residuals).amax(0)
