@@ -31,6 +31,7 @@ TOLERANCES: dict[str, dict[str, Tolerance]] = {
     "network": _pair(1e-12, 5e-5, "one pass through a tanh network of two layers"),
     "derivative": _pair(1e-11, 1e-4, "one derivative of such a network"),
     "recursion": _pair(1e-10, 5e-4, "up to a dozen dependent steps whose factors reach 3"),
+    "algorithm": _pair(1e-8, 1e-3, "a whole update: rollout, adjoint, layer norms, losses summed over a batch"),
     "sampler": _pair(1e-10, 2e-3, "a dozen steps, each divided by √ᾱ as small as 0.08"),
 }
 

@@ -1,0 +1,68 @@
+"""Adam, joint clipping and averages once more, slowly, in NumPy float64: what an engine's update must do."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..core.algorithm import Algorithm
+from ..core.networks import Forest
+
+Gradient = Callable[[str, Forest, Forest], Forest]  # (update, online, target) -> gradients of all networks
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+
+
+def trajectory(
+    algorithm: Algorithm, learning_rate: float, target_rate: float, start: Forest, gradient: Gradient, steps: int
+) -> tuple[Forest, Forest]:
+    """Online and target parameters after some updates from `start` (Kingma & Ba 2015, algorithm 1).
+
+    Args:
+        algorithm: what is trained by which update, how often, clipped to which joint norm; what is averaged when.
+        learning_rate: of Adam.
+        target_rate: of the averages.
+        start: online parameters; averages start equal to them.
+        gradient: the losses' gradients.
+        steps: number of updates.
+    """
+    online = _copy(start)
+    target = {name: _copy(start)[name] for name in algorithm.averages}
+    first = {update.name: _zeros(start, update.trains) for update in algorithm.updates}
+    second = {update.name: _zeros(start, update.trains) for update in algorithm.updates}
+    for step in range(1, steps + 1):
+        before = _copy(online)
+        seen_target = _copy(target)
+        for update in algorithm.updates:
+            if step % update.every:
+                continue
+            slopes = gradient(update.name, before, seen_target)
+            scale = _clip_scale([slopes[n][k] for n in update.trains for k in slopes[n]], update.clip_norm)
+            count = step // update.every
+            for network in update.trains:
+                for key, value in online[network].items():
+                    g = scale * slopes[network][key]
+                    m, v = first[update.name][network], second[update.name][network]
+                    m[key] = BETA_1 * m[key] + (1 - BETA_1) * g
+                    v[key] = BETA_2 * v[key] + (1 - BETA_2) * g**2
+                    m_hat, v_hat = m[key] / (1 - BETA_1**count), v[key] / (1 - BETA_2**count)
+                    online[network][key] = value - learning_rate * m_hat / (np.sqrt(v_hat) + EPSILON)
+        for name, average in algorithm.averages.items():
+            if step % average.every == 0:
+                source = before if average.when == "before" else online
+                for key, value in target[name].items():
+                    target[name][key] = value + target_rate * (source[name][key] - value)
+    return online, target
+
+
+def _clip_scale(gradients: list[np.ndarray], norm: float | None) -> float:
+    if norm is None:
+        return 1.0
+    length = float(np.sqrt(sum(float(np.sum(gradient**2)) for gradient in gradients)))
+    return min(1.0, norm / length) if length > 0 else 1.0
+
+
+def _copy(forest: Forest) -> Forest:
+    return {name: {key: np.array(value, np.float64) for key, value in tree.items()} for name, tree in forest.items()}
+
+
+def _zeros(forest: Forest, names: tuple[str, ...]) -> Forest:
+    return {name: {key: np.zeros(np.shape(value)) for key, value in forest[name].items()} for name in names}

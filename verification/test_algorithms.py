@@ -1,0 +1,165 @@
+"""Every method: loss, metrics, gradients, actions and a few whole updates agree on all backends."""
+
+import functools
+import importlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from veloq.algorithms import ALGORITHMS
+from veloq.core.algorithm import Dimensions
+from veloq.core.engine import LossAndGradients, Transitions
+from veloq.core.networks import Forest, initial_parameters
+from veloq.verification.adam import trajectory
+from veloq.verification.assertions import assert_at_most, assert_close, assert_exact
+from veloq.verification.backends import Backend
+from veloq.verification.check import counted, covers
+from veloq.verification.method_cases import MethodCase, method_case, pinned
+from veloq.verification.profiles import examples
+
+UPDATES = [(name, update.name) for name, method in ALGORITHMS.items() for update in method.updates]
+SEEDS = st.integers(0, 15)  # few: the reference differentiates one parameter at a time, and is remembered
+STEPS = 3
+
+
+@functools.cache
+def expected(name: str, update: str, seed: int, best_of_n: int) -> LossAndGradients:
+    """The reference's word, by complex step."""
+    case = method_case(ALGORITHMS[name], seed, best_of_n=best_of_n)
+    result: LossAndGradients = engine_of("reference").loss_and_gradients(*arguments(case, update))
+    return result
+
+
+def engine_of(backend: str) -> Any:
+    """The engine module of a backend."""
+    path = "veloq.reference" if backend == "reference" else f"veloq.backends.{backend}"
+    return importlib.import_module(f"{path}.engine")
+
+
+def arguments(case: MethodCase, update: str) -> tuple[Any, ...]:
+    """In the order of `core.engine.LossFunction`."""
+    return (case.algorithm, case.config, case.dimensions, update, case.online, case.target, case.batch, case.noise)
+
+
+@pytest.mark.parametrize(("name", "update"), UPDATES)
+@covers("ALGO", "loss, every metric and every gradient equal the reference's; untrained parameters get exactly zero")
+def test_losses_and_gradients(framework: Backend, name: str, update: str) -> None:
+    """Same parameters, batch with invalid windows, and noise, in float64."""
+    trains = next(entry.trains for entry in ALGORITHMS[name].updates if entry.name == update)
+
+    @given(seed=SEEDS, best_of_n=st.sampled_from((1, 2)))
+    @settings(max_examples=examples(10))
+    @counted
+    def agree(seed: int, best_of_n: int) -> None:
+        want = expected(name, update, seed, best_of_n)
+        case = method_case(ALGORITHMS[name], seed, best_of_n=best_of_n)
+        got = engine_of(framework.name).loss_and_gradients(*arguments(case, update))
+        assert_close(np.float64(got.loss), np.float64(want.loss), "algorithm", f"{name} loss on {framework.name}")
+        assert got.metrics.keys() == want.metrics.keys()
+        for key, value in want.metrics.items():
+            assert_close(np.float64(got.metrics[key]), np.float64(value), "algorithm", f"{name} {key}")
+        for network, tree in want.gradients.items():
+            assert got.gradients[network].keys() == tree.keys()
+            for key, value in tree.items():
+                what = f"{name} gradient of {network}.{key} on {framework.name}"
+                assert_close(got.gradients[network][key], value, "algorithm", what)
+                if network not in trains:
+                    assert_exact(got.gradients[network][key], np.zeros(value.shape), what)
+
+    agree()
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@covers("ALGO", "every trained network receives a gradient that is not zero")
+def test_trained_networks_move(framework: Backend, name: str) -> None:
+    """Agreement alone would not notice a loss that trains nothing."""
+    for update in ALGORITHMS[name].updates:
+        case = method_case(ALGORITHMS[name], 1)
+        got = engine_of(framework.name).loss_and_gradients(*arguments(case, update.name))
+        for network in update.trains:
+            assert any(np.any(value != 0.0) for value in got.gradients[network].values()), network
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@covers("ALGO", "the same noise gives the same actions on every backend, for the policy and its behaviour")
+def test_actions(framework: Backend, name: str) -> None:
+    """Float64 parameters, a batch of observations."""
+
+    @given(seed=SEEDS, best_of_n=st.sampled_from((1, 3)))
+    @settings(max_examples=examples(20))
+    @counted
+    def act(seed: int, best_of_n: int) -> None:
+        case = method_case(ALGORITHMS[name], seed, best_of_n=best_of_n)
+        rng = np.random.default_rng(seed)
+        declared = case.algorithm.act_noise(case.config, case.dimensions)
+        noise = {key: rng.standard_normal((4, *entry.shape)) for key, entry in declared.items()}
+        for behaviour in (False, True) if case.algorithm.behaviour else (False,):
+            chosen = [
+                engine_of(backend).policy(
+                    case.algorithm, case.config, case.dimensions, case.online, case.target, behaviour
+                )(case.batch.observations, noise)
+                for backend in (framework.name, "reference")
+            ]
+            assert_close(np.asarray(chosen[0]), chosen[1], "algorithm", f"{name} action on {framework.name}")
+            assert_at_most(np.abs(chosen[0]), 1.0, f"{name} |action|")
+
+    act()
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@covers("ALGO", "three updates of the engine (clip, Adam, averages) stay within 1e-3 of a step of a float64 NumPy Adam")
+def test_updates(framework: Backend, name: str) -> None:
+    """The engine in float32 on a pinned batch and noise, against textbook Adam on float64 gradients."""
+    seed = 5
+    case = method_case(ALGORITHMS[name], seed)
+    module = engine_of(framework.name)
+    start = initial_parameters(case.algorithm.declared(case.config, case.dimensions), seed)
+
+    def gradient(update: str, online: Forest, target: Forest) -> Forest:
+        moved = case._replace(online=online, target=target)
+        result: Forest = module.loss_and_gradients(*arguments(moved, update)).gradients
+        return result
+
+    rates = (case.config.learning_rate, case.config.target_rate)
+    online, target = trajectory(case.algorithm, *rates, start, gradient, STEPS)
+    engine = module.Engine(pinned(case), case.config, case.dimensions, data_for(case), (seed,))
+    state, _ = engine.run(engine.initial(), STEPS)
+    flat = engine.export(state)
+    for part, forest in (("online", online), ("target", target)):
+        for network, tree in forest.items():
+            for key, value in tree.items():
+                actual = flat[f"{part}/{network}/{key}"][0]
+                what = f"{name} {part} {network}.{key} after {STEPS} updates on {framework.name}"
+                assert_at_most(np.abs(actual - value), drift(case, value), what)
+                if part == "online":
+                    assert np.any(actual != start[network][key]) or network not in trained(case), what
+
+
+def trained(case: MethodCase) -> set[str]:
+    """Networks that some update trains."""
+    return {network for update in case.algorithm.updates for network in update.trains}
+
+
+def drift(case: MethodCase, value: Any) -> Any:
+    """A thousandth of one Adam step each, and float32 rounding of the parameter itself."""
+    return STEPS * 1e-3 * case.config.learning_rate + STEPS * 6e-8 * np.abs(value)
+
+
+def data_for(case: MethodCase) -> Transitions:
+    """Any data of the right sizes: the pinned losses do not look at it."""
+    rng = np.random.default_rng(0)
+    rows, dimensions = 20, Dimensions(*case.dimensions)
+    floats = {"observations": dimensions.observation, "actions": dimensions.action}
+    arrays = {name: rng.standard_normal((rows, size)).astype(np.float32) for name, size in floats.items()}
+    ends = np.zeros(rows, np.float32)
+    ends[-1] = 1.0
+    return Transitions(
+        **arrays,
+        next_observations=arrays["observations"],
+        rewards=np.zeros(rows, np.float32),
+        masks=np.ones(rows, np.float32),
+        terminals=ends,
+    )
