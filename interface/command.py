@@ -106,8 +106,6 @@ def _settings(method: str, arguments: list[str]) -> Any:
     algorithm = find_algorithm(method)
     env, name = peek(arguments, "env", DEFAULT_ENV), peek(arguments, "preset", "quick")
     find_task(env)
-    if name not in ("quick", "paper"):
-        raise UsageError(f"unknown preset {name!r}; known: quick, paper")
     chosen = preset(name, method, env)
     schedule = {key: value for key, value in vars(chosen).items() if key != "values"}
     config = make_config(algorithm, chosen.values)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-PresetName = Literal["quick", "paper"]
+from ..core.errors import UsageError
+
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,19 @@ PAPER_VALUES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def preset(name: PresetName, method: str, env: str) -> Preset:
+def preset(name: str, method: str, env: str) -> Preset:
     """The preset of a method on an environment.
 
     Args:
         name: quick or paper.
         method: name of the algorithm; its inverse temperature in the table is plain QAM's.
         env: name of the environment, for instance pointmaze-medium-navigate-singletask-v0.
+
+    Raises:
+        UsageError: no preset has this name.
     """
+    if name not in ("quick", "paper"):
+        raise UsageError(f"unknown preset {name!r}; known: quick, paper")
     if name == "quick":
         return QUICK.get(family(env), QUICK["other"])
     values = dict(_most_specific(PAPER_VALUES, env))

@@ -100,7 +100,7 @@ def resume(run: Path, console: Console, **changes: Any) -> Outcome:
 def stored_settings(folder: RunFolder) -> Settings:
     """The settings that config.json describes."""
     config = folder.config
-    values = {name.name: config.get(name.name) for name in dataclasses.fields(Settings)}
+    values: dict[str, Any] = {name.name: config.get(name.name) for name in dataclasses.fields(Settings)}
     values |= {
         "config": make_config(find_algorithm(config["method"]), config["config"]),
         "seeds": tuple(config["seeds"]),
