@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from .core.errors import UsageError
 
@@ -131,7 +131,7 @@ def parse(kind: type[Options], arguments: Sequence[str], command: str, default: 
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, args=list(arguments), prog=command, default=default)
+            return cast(Options, tyro.cli(kind, args=list(arguments), prog=command, default=default))
     except SystemExit as stop:
         if stop.code in (None, 0):
             raise

@@ -7,7 +7,6 @@ from typing import Any
 from ..core.errors import UsageError
 
 
-
 @dataclass(frozen=True)
 class Preset:
     """Schedule of a run and the hyper-parameters that differ from the method's defaults.

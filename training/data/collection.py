@@ -49,9 +49,7 @@ def episode_seeds(seed: int, split: int, episodes: int) -> list[int]:
     return [derived_seed(seed, split, episode) for episode in range(episodes)]
 
 
-def collect_episodes(
-    factory: CollectorFactory, data_set: DataSet, seeds: list[int], workers: int
-) -> Iterator[Episode]:
+def collect_episodes(factory: CollectorFactory, data_set: DataSet, seeds: list[int], workers: int) -> Iterator[Episode]:
     """Yield the episode of each seed, in order.
 
     Args:

@@ -123,9 +123,7 @@ def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Co
     return True
 
 
-def _regenerate(
-    data_set: DataSet, train: Path, episodes: int, seed: int, workers: int, console: Console
-) -> None:
+def _regenerate(data_set: DataSet, train: Path, episodes: int, seed: int, workers: int, console: Console) -> None:
     validation = max(1, episodes // 10)
     seeds = episode_seeds(seed, TRAIN, episodes) + episode_seeds(seed, VALIDATION, validation)
     collected: list[Episode] = []

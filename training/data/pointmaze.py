@@ -82,9 +82,7 @@ def maze_cells(maze_map: npt.NDArray[Any]) -> tuple[list[Cell], list[Cell]]:
     free = [(int(i), int(j)) for i, j in np.argwhere(maze_map == 0)]
     vertices = []
     for i, j in free:
-        above, below, left, right = (
-            bool(maze_map[cell]) for cell in ((i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1))
-        )
+        above, below, left, right = (bool(maze_map[cell]) for cell in ((i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)))
         corridor = above == below and left == right and above != left
         if not corridor:
             vertices.append((i, j))
