@@ -1,5 +1,6 @@
 """Every kernel eagerly, on strided and read-only inputs that stay untouched, and under vmap."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from veloq.core.rows import SPECS
 from veloq.core.spec import Spec
 from veloq.verification.assertions import assert_close, assert_exact
 from veloq.verification.backends import Backend
-from veloq.verification.calls import compare, on_backend, reference, runner, statics, with_numbers
+from veloq.verification.calls import compare, compiled, on_backend, reference, runner, statics, with_numbers
 from veloq.verification.check import counted, covers
 from veloq.verification.profiles import examples
 from veloq.verification.strategies import LAYOUTS, Case, cases
@@ -30,7 +31,7 @@ def test_inputs(backend: Backend, name: str) -> None:
     spec = SPECS[name]
 
     @given(case=cases(spec, FEW), fortran=st.booleans())
-    @settings(max_examples=examples(20))
+    @settings(max_examples=examples(10))
     @counted
     def inputs(case: Case, fortran: bool) -> None:
         tree = {key: _leaves(value, lambda leaf: _strided(backend, leaf, fortran)) for key, value in case.tree.items()}
@@ -55,11 +56,10 @@ def test_vmap(framework: Backend, name: str) -> None:
     def mapped(lanes: tuple[Case, ...]) -> None:
         trees = [on_backend(backend, case) for case in lanes]
         shared = {arg.name for arg in spec.args if arg.kind == "scalar"} if _has_arrays(spec) else set()
-        run = runner(backend, name, statics(lanes[0]))
         common = {key: trees[0][key] for key in shared}
-        loop = [run({**tree, **common}) for tree in trees]
+        loop = [single(backend, name, statics(lanes[0]))({**tree, **common}) for tree in trees]
         stacked = {key: _stack(backend, [tree[key] for tree in trees]) for key in trees[0] if key not in shared}
-        results = _vmap(backend)(lambda tree: run({**tree, **common}))(stacked)
+        results = batched(backend, name, statics(lanes[0]))(stacked, common)
         for position, out in enumerate(spec.returns):
             want = np.stack([backend.numpy(each[position]) for each in loop])
             got = backend.numpy(results[position])
@@ -83,14 +83,26 @@ def _has_arrays(spec: Spec) -> bool:
     return any(arg.kind == "array" for arg in spec.args)
 
 
-def _vmap(backend: Backend) -> Any:
+def single(backend: Backend, name: str, integers: tuple[tuple[str, int], ...]) -> Any:
+    """One lane; compiled in JAX, where every eager scan would be compiled anew."""
+    return (compiled if backend.name == "jax" else runner)(backend, name, integers)
+
+
+@functools.cache
+def batched(backend: Backend, name: str, integers: tuple[tuple[str, int], ...]) -> Any:
+    """The kernel mapped over the leading axis of its first tree, with the second one shared; kept once compiled."""
+    run = runner(backend, name, integers)
+
+    def lane(tree: Any, common: Any) -> Any:
+        return run({**tree, **common})
+
     if backend.name == "jax":
         import jax
 
-        return jax.vmap
+        return jax.jit(jax.vmap(lane, in_axes=(0, None)))
     import torch
 
-    return torch.func.vmap
+    return torch.func.vmap(lane, in_dims=(0, None))
 
 
 def _stack(backend: Backend, values: list[Any]) -> Any:
@@ -115,6 +127,8 @@ def _leaves_equal(backend: Backend, value: Any, before: Any, what: str) -> None:
 
 def _strided(backend: Backend, value: NDArray[Any], fortran: bool) -> Any:
     """The same values, every other entry of a larger block or in column order; NumPy ones are read-only."""
+    if value.ndim == 0:
+        return backend.array(value)
     if backend.name == "torch":
         block = backend.array(np.stack([value, value + 1.0], axis=-1))
         if fortran:
