@@ -36,8 +36,8 @@ SMALL: Mapping[str, Any] = {
 
 QUICK: Mapping[str, Preset] = {
     # Values reach the far corner of the maze one chunk per effective copy of the target: at a rate of 0.02 some
-    # seeds do not know where to go after 6000 updates. A stronger tilt backs up actions that the data lacks: at
-    # inverse temperature 3 and 5 the mean Q is 8 to 20 too high and rollouts get stuck.
+    # seeds do not know where to go after 6000 updates. With a stronger tilt (inverse temperature 2, 3, 5) the
+    # learned Q is higher everywhere, and some seeds get stuck near walls or learn later.
     "pointmaze": Preset(4000, 1000, 10, 50, 300_000, {**SMALL, "target_rate": 0.05, "inv_temp": 1.0}),
     "cube": Preset(20_000, 5000, 10, 50, 200_000, SMALL),
     "other": Preset(20_000, 5000, 10, 50, None, SMALL),
