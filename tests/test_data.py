@@ -291,9 +291,7 @@ def test_official_file_in_place_is_used_and_never_replaced(data: Path, tmp_path:
     assert path.read_bytes() == data.read_bytes()
 
 
-def test_download_moves_both_files_into_place(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_download_moves_both_files_into_place(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "MIRRORS", (data.parent.as_uri(),))
     path = make(NAME, 1000, directory=tmp_path, workers=1)
     assert path.read_bytes() == data.read_bytes()

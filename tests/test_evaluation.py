@@ -28,9 +28,7 @@ def towards_the_goal(observations: np.ndarray, noise: dict[str, np.ndarray]) -> 
 
 
 def run(environments: int, workers: int = 2, seeds: tuple[int, ...] = (0, 7), episodes: int = 5) -> EvaluationResult:
-    return evaluate(
-        TASK, towards_the_goal, seeds, episodes, 2, NOISE, workers, record=2, environments=environments
-    )
+    return evaluate(TASK, towards_the_goal, seeds, episodes, 2, NOISE, workers, record=2, environments=environments)
 
 
 @pytest.fixture(scope="module")

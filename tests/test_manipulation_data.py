@@ -42,9 +42,7 @@ def test_arm_evaluation_does_not_depend_on_environments_and_threads() -> None:
         return np.tanh(noise["x0"] + np.float32(0.1) * np.tile(observations[..., :5], 5))
 
     shapes = {"x0": ("normal", (25,))}
-    one, two = (
-        evaluate(TASK, wander, [0, 1], 2, 5, shapes, workers=count, environments=count) for count in (1, 2)
-    )
+    one, two = (evaluate(TASK, wander, [0, 1], 2, 5, shapes, workers=count, environments=count) for count in (1, 2))
     np.testing.assert_array_equal(one.lengths, two.lengths)
     np.testing.assert_array_equal(one.returns, two.returns)
     assert one.lengths.max() <= 200

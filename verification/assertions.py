@@ -63,9 +63,7 @@ def assert_at_most(value: Any, bound: Any, what: str = "") -> None:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(limit > 0, got / limit, np.where(holds, 0.0, np.inf))
     worst = _worst(ratio)
-    current().measure(
-        float(ratio.flat[worst]), float(got.flat[worst]), float(limit.flat[worst]), "bound", what
-    )
+    current().measure(float(ratio.flat[worst]), float(got.flat[worst]), float(limit.flat[worst]), "bound", what)
     if not holds.all():
         first = int(np.argmin(holds))
         raise AssertionError(f"{what or 'value'}: {got.flat[first]:.6g} exceeds {limit.flat[first]:.6g}")

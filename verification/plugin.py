@@ -107,7 +107,7 @@ class Collector:
         outcome = "missing" if reason.startswith(MISSING) else report.outcome
         checks = [tuple(tag) for tag in entry["checks"]]
         self.outcomes.append(
-            Outcome(checks, report.nodeid, entry["backend"], outcome, reason, report.duration, entry["record"])  # type: ignore[arg-type]
+            Outcome(checks, report.nodeid, entry["backend"], outcome, reason, report.duration, entry["record"])
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -1,12 +1,14 @@
 """Hypothesis profiles: `dev` answers within a minute or two, `ci` is derandomised and runs the stated counts."""
 
+from typing import Any
+
 from hypothesis import HealthCheck, Phase, settings
 
 DEV_FRACTION = 10
 FEWEST = 5
 
 _SLOW_BY_DESIGN = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-_chosen = {"profile": "dev", "examples": 0}
+_chosen: dict[str, Any] = {"profile": "dev", "examples": 0}
 
 for _name, _derandomize in (("dev", False), ("ci", True)):
     settings.register_profile(

@@ -132,9 +132,9 @@ def test_domains(backend: Backend, name: str, argument: str) -> None:
             call(backend, case, {argument: bad})
         explains(caught.value, name, argument)
     wrong_type = 2.5 if arg.kind == "integer" else "half"
-    with pytest.raises(ContractError) as caught:
+    with pytest.raises(ContractError) as refused:
         call(backend, case, {argument: wrong_type})
-    explains(caught.value, name, argument)
+    explains(refused.value, name, argument)
 
 
 @pytest.mark.parametrize("name", [n for n, s in SPECS.items() if any(a.kind in CALLABLES for a in s.args)])

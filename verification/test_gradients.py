@@ -33,9 +33,12 @@ MAX_ENTRIES = 24  # up to which every entry gets a complex step of its own
 def tangents_for(case: Case, seed: int, moves: Any) -> dict[str, Any]:
     """Random directions on the arguments that `moves` accepts, zero elsewhere."""
     rng = np.random.default_rng(seed)
-    return like(
-        case.tree, lambda path, leaf: rng.standard_normal(np.shape(leaf)) * moves(case.spec.arg(path[0])) + 0.0
-    )
+
+    def draw(path: Any, leaf: Any) -> Any:
+        return rng.standard_normal(np.shape(leaf)) * moves(case.spec.arg(path[0])) + 0.0
+
+    tangents: dict[str, Any] = like(case.tree, draw)
+    return tangents
 
 
 def cotangents_for(case: Case, seed: int) -> tuple[Any, ...]:
@@ -54,9 +57,7 @@ def derivatives(
         like(tangents, lambda _, leaf: backend.array(leaf)),
         tuple(backend.array(weight) for weight in cotangents),
     )
-    return tuple(backend.numpy(out) for out in forward), {
-        path: backend.numpy(leaf) for path, leaf in leaves(reverse)
-    }
+    return tuple(backend.numpy(out) for out in forward), {path: backend.numpy(leaf) for path, leaf in leaves(reverse)}
 
 
 @pytest.mark.parametrize("name", WITH_RESULTS)
@@ -141,9 +142,7 @@ def check_routing(backend: Backend, case: Case, seed: int, jit: bool) -> None:
 def pick(case: Case, seed: int) -> list[tuple[str, ...]]:
     """One differentiable array small enough to be differentiated entry by entry, if there is one."""
     small = [
-        path
-        for path, leaf in leaves(case.tree)
-        if case.spec.arg(path[0]).gradient and 0 < np.size(leaf) <= MAX_ENTRIES
+        path for path, leaf in leaves(case.tree) if case.spec.arg(path[0]).gradient and 0 < np.size(leaf) <= MAX_ENTRIES
     ]
     return [small[seed % len(small)]] if small else []
 
@@ -155,7 +154,11 @@ def entrywise(case: Case, path: tuple[str, ...], cotangents: tuple[Any, ...]) ->
     for index in np.ndindex(shape):
         unit = np.zeros(shape)
         unit[index] = 1.0
-        tangents = like(case.tree, lambda at, leaf, unit=unit: unit if at == path else np.zeros(np.shape(leaf)))
+
+        def one_entry(at: Any, leaf: Any, unit: Any = unit) -> Any:
+            return unit if at == path else np.zeros(np.shape(leaf))
+
+        tangents = like(case.tree, one_entry)
         outs = complex_step(case, tangents, statics(case), real_results(case))
         gradient[index] = sum(np.sum(out * weight) for out, weight in zip(outs, cotangents, strict=True))
     return gradient
