@@ -31,13 +31,13 @@ class MLPField:
 
     def field(self, backend: Backend, dtype: str = "float64") -> Callable[[Array, Array], Array]:
         """The velocity `field(x, t)` on arrays of `backend`."""
-        weights = on(backend, self.weights, dtype)
-        return lambda x, t: velocity(backend.xp, weights, x, t)
+        xp, weights = backend.xp, on(backend, self.weights, dtype)
+        return lambda x, t: velocity(xp, weights, x, t)
 
     def average_field(self, backend: Backend, dtype: str = "float64") -> Callable[[Array, Array, Array], Array]:
         """The average velocity `u(x, t, r)` on arrays of `backend`."""
-        weights = on(backend, self.weights, dtype)
-        return lambda x, t, r: average_velocity(backend.xp, weights, x, t, r)
+        xp, weights = backend.xp, on(backend, self.weights, dtype)
+        return lambda x, t, r: average_velocity(xp, weights, x, t, r)
 
     def critic_weights(self, members: int) -> dict[str, np.ndarray]:
         """Weights of an ensemble of `members` critics, stacked along a leading axis."""
@@ -51,7 +51,8 @@ class MLPField:
     def critic(self, backend: Backend, members: int, dtype: str = "float64") -> Callable[[Array], Array]:
         """The ensemble `critic(a) -> (members, ...)` on arrays of `backend`."""
         weights = on(backend, self.critic_weights(members), dtype)
-        return lambda a: values(backend.xp, weights, a)
+        xp = backend.xp
+        return lambda a: values(xp, weights, a)
 
 
 def on(backend: Backend, weights: Weights, dtype: str) -> dict[str, Array]:

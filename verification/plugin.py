@@ -19,7 +19,7 @@ DEFAULTS = {"backend": "all", "device": "cpu", "precision": "highest", "examples
 # Warnings are errors, except those that the frameworks raise about themselves.
 WARNINGS = (
     "error",
-    "ignore:.torch.jit.script. is deprecated:DeprecationWarning",
+    "ignore:.torch.jit.script(_method)?. is deprecated:DeprecationWarning",
 )
 PROPERTY = "veloq"
 MISSING = "missing: "
@@ -42,6 +42,7 @@ def option(config: pytest.Config, name: str) -> Any:
 def pytest_configure(config: pytest.Config) -> None:
     for line in WARNINGS:
         config.addinivalue_line("filterwarnings", line)
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
     configure(option(config, "device"), option(config, "precision"))
     select(option(config, "backend"))
     profile = getattr(config.option, "hypothesis_profile", None) or "dev"
