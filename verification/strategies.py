@@ -16,6 +16,7 @@ from .profiles import profile_name
 
 Values = NDArray[np.float64]
 HIDDEN = 4
+SMALLEST = float(np.finfo(np.float32).tiny)
 PATTERNS = ("uniform", "mixed", "ends", "equal", "tiny")
 
 
@@ -186,8 +187,9 @@ def _integer(arg: Arg, layout: Layout) -> int:
 
 
 def _single(values: NDArray[Any]) -> Values:
-    """Rounded to float32, kept as float64."""
-    return np.asarray(values, dtype=np.float32).astype(np.float64)
+    """Rounded to float32, kept as float64; subnormal numbers, which XLA flushes to zero, become zero."""
+    rounded = np.asarray(values, dtype=np.float32).astype(np.float64)
+    return np.where(np.abs(rounded) < SMALLEST, 0.0, rounded)
 
 
 def _array(draw: st.DrawFn, rng: np.random.Generator, arg: Arg, shape: tuple[int, ...], pattern: str) -> Values:

@@ -59,5 +59,11 @@ def batch_normalized_target(a: Tensor, grad: Tensor, delta: Scalar) -> Tensor:
 
     Source: DOAL eqs. 14, 16 (the mean of the norm, not of its square).
     """
-    norm = torch.linalg.vector_norm(grad, dim=-1).mean()
-    return a + constant(delta, a) * (grad / torch.where(norm > 0, norm, 1))
+    # Scaled by the largest entry first, squares neither overflow nor underflow.
+    direction = grad / _nonzero(grad.abs().amax())
+    norm = torch.linalg.vector_norm(direction, dim=-1).mean()
+    return a + constant(delta, a) * (direction / _nonzero(norm))
+
+
+def _nonzero(scale: Tensor) -> Tensor:
+    return torch.where(scale == 0, 1, scale)
