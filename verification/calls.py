@@ -33,11 +33,13 @@ def runner(backend: Backend, name: str, integers: tuple[tuple[str, int], ...]) -
     """The kernel as a function of one tree of arrays, always returning a tuple."""
     spec = SPECS[name]
     static = dict(integers)
+    # Looked up here, so that a compiler traces the kernel and not the way to it.
+    kernel, xp = getattr(backend.K, name), backend.xp
 
     def run(tree: Tree) -> tuple[Array, ...]:
         given = {arg.name: static.get(arg.name) for arg in spec.args}
-        given |= {arg.name: _argument(backend, arg, tree[arg.name]) for arg in spec.args if arg.name in tree}
-        result = getattr(backend.K, name)(**given)
+        given |= {arg.name: _argument(xp, arg, tree[arg.name]) for arg in spec.args if arg.name in tree}
+        result = kernel(**given)
         return result if isinstance(result, tuple) else (result,)
 
     return run
@@ -71,7 +73,9 @@ def with_numbers(case: Case, tree: Tree) -> dict[str, Any]:
     return {**tree, **numbers}
 
 
-def compare(case: Case, backend: Backend, results: tuple[Any, ...], expected: tuple[Any, ...], dtype: str) -> None:
+def assert_agrees(
+    case: Case, backend: Backend, results: tuple[Any, ...], expected: tuple[Any, ...], dtype: str
+) -> None:
     """Each result against the reference: indices exactly, the rest within the row's tolerance class."""
     for out, actual, want, shape in zip(case.spec.returns, results, expected, result_shapes(case), strict=True):
         what = f"{case.spec.name} {out.name} on {backend.name}"
@@ -84,10 +88,9 @@ def compare(case: Case, backend: Backend, results: tuple[Any, ...], expected: tu
             assert_close(value, want, case.spec.tolerance, what, dtype)
 
 
-def _argument(backend: Backend, arg: Arg, value: Any) -> Any:
+def _argument(xp: Any, arg: Arg, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    xp = backend.xp
     if arg.kind == "field":
         return lambda x, t: velocity(xp, value, x, t)
     if arg.kind == "average_field":

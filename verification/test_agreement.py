@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from veloq.core.rows import SPECS
 from veloq.verification.assertions import assert_exact
 from veloq.verification.backends import Backend
-from veloq.verification.calls import compare, compiled, on_backend, reference, runner, statics
+from veloq.verification.calls import assert_agrees, compiled, on_backend, reference, runner, statics
 from veloq.verification.check import counted, covers
 from veloq.verification.profiles import examples
 from veloq.verification.strategies import Case, cases, layouts, result_shapes
@@ -31,6 +31,6 @@ def test_agreement(backend: Backend, name: str) -> None:
             return
         run = (compiled if backend.name == "jax" else runner)(backend, name, statics(case))
         for dtype in ("float64", "float32"):
-            compare(case, backend, run(on_backend(backend, case, dtype)), expected, dtype)
+            assert_agrees(case, backend, run(on_backend(backend, case, dtype)), expected, dtype)
 
     agreement()

@@ -125,7 +125,7 @@ def test_updates(framework: Backend, name: str) -> None:
 
     rates = (case.config.learning_rate, case.config.target_rate)
     online, target = trajectory(case.algorithm, *rates, start, gradient, STEPS)
-    engine = module.Engine(pinned(case), case.config, case.dimensions, data_for(case), (seed,))
+    engine = module.Engine(pinned(case), case.config, case.dimensions, data_for(case), (seed,), device=framework.device)
     state, _ = engine.run(engine.initial(), STEPS)
     flat = engine.export(state)
     for part, forest in (("online", online), ("target", target)):

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from veloq.core.rows import SPECS
 from veloq.core.spec import Spec
 from veloq.verification.assertions import assert_close, assert_exact
-from veloq.verification.backends import Backend
-from veloq.verification.calls import compare, compiled, on_backend, reference, runner, statics, with_numbers
+from veloq.verification.backends import BACKENDS, Backend, selected
+from veloq.verification.calls import assert_agrees, compiled, on_backend, reference, runner, statics, with_numbers
 from veloq.verification.check import counted, covers
 from veloq.verification.profiles import examples
-from veloq.verification.strategies import LAYOUTS, Case, cases
+from veloq.verification.strategies import LAYOUTS, Case, cases, typical
 
 # Eager JAX compiles every operation for every shape, and vmap every kernel: two layouts are enough here.
 FEW = (LAYOUTS[1], LAYOUTS[5])
@@ -37,9 +37,9 @@ def test_inputs(backend: Backend, name: str) -> None:
         tree = {key: _leaves(value, lambda leaf: _strided(backend, leaf, fortran)) for key, value in case.tree.items()}
         before = {key: _leaves(value, lambda leaf: np.array(backend.numpy(leaf))) for key, value in tree.items()}
         results = runner(backend, name, statics(case))(with_numbers(case, tree))
-        compare(case, backend, results, reference(case), "float64")
+        assert_agrees(case, backend, results, reference(case), "float64")
         for key, value in tree.items():
-            _leaves_equal(backend, value, before[key], f"{name} wrote to its argument {key}")
+            _assert_untouched(backend, value, before[key], f"{name} wrote to its argument {key}")
 
     inputs()
 
@@ -70,6 +70,23 @@ def test_vmap(framework: Backend, name: str) -> None:
                 assert_close(got, want, spec.tolerance, what)
 
     mapped()
+
+
+@pytest.mark.parametrize("name", SPECS)
+@covers("MODES", "torch.compile captures every kernel as one graph without a break, and it agrees")
+def test_torch_compile(name: str) -> None:
+    """Traced by TorchDynamo and run without code generation, which would take minutes and is torch's own matter."""
+    backend = BACKENDS["torch"]
+    if backend not in selected():
+        pytest.skip("torch is not selected")
+    if backend.missing:
+        pytest.skip(f"missing: {backend.missing}")
+    import torch
+
+    case = typical(SPECS[name], LAYOUTS[5])
+    torch.compiler.reset()
+    traced = torch.compile(runner(backend, name, statics(case)), backend="eager", fullgraph=True)
+    assert_agrees(case, backend, traced(with_numbers(case, on_backend(backend, case))), reference(case), "float64")
 
 
 @st.composite
@@ -117,7 +134,7 @@ def _leaves(value: Any, function: Any) -> Any:
     return function(value)
 
 
-def _leaves_equal(backend: Backend, value: Any, before: Any, what: str) -> None:
+def _assert_untouched(backend: Backend, value: Any, before: Any, what: str) -> None:
     if isinstance(value, Mapping):
         for key, leaf in value.items():
             assert_exact(backend.numpy(leaf), before[key], what)
@@ -142,8 +159,6 @@ def _strided(backend: Backend, value: NDArray[Any], fortran: bool) -> Any:
 
 def test_strided_inputs_are_strided() -> None:
     """The helper above must not hand out contiguous arrays."""
-    from veloq.verification.backends import BACKENDS
-
     value = np.arange(6.0).reshape(2, 3)
     for fortran in (True, False):
         array = _strided(BACKENDS["reference"], value, fortran)
