@@ -67,7 +67,8 @@ def shared_environment(session: nox.Session) -> None:
 def verify(session: nox.Session) -> None:
     """Prove the mathematics: every kernel on every backend. `-- --profile ci` is the long form, CI's default."""
     shared_environment(session)
-    profile = ("--profile", "ci" if os.environ.get("CI") else "dev")
+    chosen = any(option.startswith("--profile") for option in session.posargs)
+    profile = () if chosen else ("--profile", "ci" if os.environ.get("CI") else "dev")
     session.run(str(BIN / "veloq"), "verify", *profile, *session.posargs, external=True)
 
 
