@@ -8,7 +8,7 @@ from tree import ROOT, files, is_test, modules, name_of, parsed
 DRAWERS = re.compile(r"(^|/)(utils?|misc|common|helpers?)(\.py|/|$)")
 MACHINE = re.compile(r"(?:^|[\s\"'=(:])/(?:work|root|farm|home/\w+|tmp/\w+)/")
 HOSTS = re.compile(r"\b(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b|\.(?:internal|corp|lan)\b")
-LEFT_UNDONE = re.compile(r"#.*\b(TODO|FIXME|XXX|HACK)\b")
+LEFT_UNDONE = re.compile(r"#.*\b(TO" + r"DO|FIX" + r"ME|XXX|HACK)\b")
 TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".sh", ".json", ".txt", ".cfg", ".html"}
 CHECKING = re.compile(r"assert|raises|warns|check|expect|verify|benchmark")
 
@@ -27,12 +27,12 @@ def calls():
                 yield path, node, ast.unparse(node.func)
 
 
-def report(broken):
+def assert_none(broken):
     assert not broken, "\n".join(broken)
 
 
 def test_no_file_is_a_drawer_without_a_name():
-    report([name_of(path) for path in files() if DRAWERS.search(name_of(path))])
+    assert_none([name_of(path) for path in files() if DRAWERS.search(name_of(path))])
 
 
 def test_no_pickles():
@@ -41,11 +41,11 @@ def test_no_pickles():
         loose = any(k.arg == "allow_pickle" and getattr(k.value, "value", None) is not False for k in node.keywords)
         if function in {"torch.load", "torch.save"} or loose:
             broken.append(f"{name_of(path)}:{node.lineno}: {function} can read or write a pickle")
-    report(broken)
+    assert_none(broken)
 
 
 def test_numpy_files_are_opened_without_pickle():
-    report(
+    assert_none(
         [
             f"{name_of(path)}:{node.lineno}: np.load without allow_pickle=False"
             for path, node, function in calls()
@@ -55,7 +55,7 @@ def test_numpy_files_are_opened_without_pickle():
 
 
 def test_no_machine_path_or_private_host():
-    report(
+    assert_none(
         [
             f"{name_of(path)}:{number}: {line.strip()}"
             for path, number, line in lines_of_text()
@@ -65,17 +65,17 @@ def test_no_machine_path_or_private_host():
 
 
 def test_nothing_is_left_undone():
-    report(
+    assert_none(
         [
             f"{name_of(path)}:{number}: {line.strip()}"
             for path, number, line in lines_of_text()
-            if path.suffix == ".py" and path.name != "test_house.py" and LEFT_UNDONE.search(line)
+            if path.suffix == ".py" and LEFT_UNDONE.search(line)
         ]
     )
 
 
 def test_exceptions_are_named():
-    report(
+    assert_none(
         [
             f"{name_of(path)}:{node.lineno}: bare except"
             for path in modules()
@@ -86,7 +86,7 @@ def test_exceptions_are_named():
 
 
 def test_tests_compare_with_the_one_assert_close():
-    report(
+    assert_none(
         [
             f"{name_of(path)}:{node.lineno}: {function}"
             for path, node, function in calls()
@@ -105,14 +105,14 @@ def test_every_test_asserts_and_every_comparison_counts():
                 broken.append(f"{name_of(path)}:{node.lineno}: a comparison that nobody asserts")
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
                 body = "\n".join(ast.unparse(statement) for statement in node.body)
-                if not CHECKING.search(body) and "report(" not in body:
+                if not CHECKING.search(body):
                     broken.append(f"{name_of(path)}:{node.lineno}: {node.name} asserts nothing")
                 if any(isinstance(inner, ast.Return) for inner in ast.walk(node) if inner is not node):
                     inner_functions = [n for n in ast.walk(node) if isinstance(n, (ast.FunctionDef, ast.Lambda))]
                     nested = {id(r) for f in inner_functions[1:] for r in ast.walk(f) if isinstance(r, ast.Return)}
                     early = [r for r in ast.walk(node) if isinstance(r, ast.Return) and id(r) not in nested]
                     broken += [f"{name_of(path)}:{r.lineno}: {node.name} returns early" for r in early]
-    report(broken)
+    assert_none(broken)
 
 
 def test_rooms_are_small():
@@ -126,7 +126,7 @@ def test_rooms_are_small():
             for node in ast.walk(parsed(path))
             if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno > 90
         ]
-    report(broken)
+    assert_none(broken)
 
 
 def test_the_licence_and_the_changelog_exist():
