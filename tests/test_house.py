@@ -8,7 +8,8 @@ from tree import ROOT, files, is_test, modules, name_of, parsed
 DRAWERS = re.compile(r"(^|/)(utils?|misc|common|helpers?)(\.py|/|$)")
 MACHINE = re.compile(r"(?:^|[\s\"'=(:])/(?:work|root|farm|home/\w+|tmp/\w+)/")
 HOSTS = re.compile(r"\b(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b|\.(?:internal|corp|lan)\b")
-LEFT_UNDONE = re.compile(r"#.*\b(TO" + r"DO|FIX" + r"ME|XXX|HACK)\b")
+# Spelled in pieces, so that this line is no finding of its own.
+LEFT_UNDONE = re.compile("#.*" + r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3, "HA" + "CK")) + r")\b")
 TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".sh", ".json", ".txt", ".cfg", ".html"}
 CHECKING = re.compile(r"assert|raises|warns|check|expect|verify|benchmark")
 

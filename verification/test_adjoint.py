@@ -70,17 +70,17 @@ def exact(flow: GaussianFlow, terminal: Any, steps: int) -> Any:
 @settings(max_examples=examples(12))
 @check("ADJ-1", "released lean adjoint: order 1 to -tau c s² t/c(t), Gaussian base, linear critic")
 def test_released_scheme_has_order_one(backend: Backend, flow: Any, tau: float, seed: int) -> None:
-    order_of(backend, "lean_adjoint", flow, tau, seed, 1)
+    assert_order_of(backend, "lean_adjoint", flow, tau, seed, 1)
 
 
 @given(flow=gaussian_flows(), tau=TEMPERATURES, seed=SEEDS)
 @settings(max_examples=examples(12))
 @check("ADJ-1", "Heun's lean adjoint: order 2 to -tau c s² t/c(t), Gaussian base, linear critic")
 def test_heun_scheme_has_order_two(backend: Backend, flow: Any, tau: float, seed: int) -> None:
-    order_of(backend, "lean_adjoint_heun", flow, tau, seed, 2)
+    assert_order_of(backend, "lean_adjoint_heun", flow, tau, seed, 2)
 
 
-def order_of(backend: Backend, name: str, flow: GaussianFlow, tau: float, seed: int, order: int) -> None:
+def assert_order_of(backend: Backend, name: str, flow: GaussianFlow, tau: float, seed: int, order: int) -> None:
     grid = GRIDS[len(flow.mean)]
     c = slopes(flow, seed)
     terminal = linear_terminal(backend, c, tau)

@@ -25,7 +25,7 @@ def logit_normal_cdf(x: Any, mean: float, std: float) -> Any:
     return special.ndtr((special.logit(x) - mean) / std)
 
 
-def kolmogorov_smirnov(sample: Any, cdf: Any, what: str) -> None:
+def assert_law(sample: Any, cdf: Any, what: str) -> None:
     """The sample's distance from `cdf` is below the one that chance exceeds once in a million times."""
     result = stats.kstest(np.ravel(sample), cdf)
     assert_at_most(result.statistic, stats.kstwo.isf(FALSE_POSITIVE, np.size(sample)), what)
@@ -35,7 +35,7 @@ def kolmogorov_smirnov(sample: Any, cdf: Any, what: str) -> None:
 @check("MF-7", "logit_normal(n) has the law of sigmoid(mean + std n): KS, false positives 1e-6")
 def test_logit_normal_law(backend: Backend, mean: float, std: float) -> None:
     time = backend.numpy(backend.K.logit_normal(normals(backend, 7, ROWS), mean, std))
-    kolmogorov_smirnov(time, lambda x: logit_normal_cdf(x, mean, std), "logit-normal times")
+    assert_law(time, lambda x: logit_normal_cdf(x, mean, std), "logit-normal times")
 
 
 @pytest.mark.parametrize(("mean", "std", "same"), [(-0.4, 1.0, 0.5), (-0.4, 1.0, 0.0), (1.0, 0.7, 0.25)])
@@ -45,8 +45,8 @@ def test_laws_of_both_times(backend: Backend, mean: float, std: float, same: flo
     t, r = (backend.numpy(time) for time in backend.K.meanflow_times(a, b, same))
     cut = int(same * ROWS)
     # Independent logit-normals with distribution function F: the larger has F², the smaller 1 - (1-F)².
-    kolmogorov_smirnov(1 - t, lambda x: logit_normal_cdf(x, mean, std) ** 2, "1 - t")
-    kolmogorov_smirnov(1 - r[cut:], lambda x: 1 - (1 - logit_normal_cdf(x, mean, std)) ** 2, "1 - r")
+    assert_law(1 - t, lambda x: logit_normal_cdf(x, mean, std) ** 2, "1 - t")
+    assert_law(1 - r[cut:], lambda x: 1 - (1 - logit_normal_cdf(x, mean, std)) ** 2, "1 - r")
     assert_exact(r[:cut], t[:cut], "rows with r = t")
 
 
