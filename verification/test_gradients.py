@@ -27,6 +27,7 @@ from veloq.verification.strategies import LAYOUTS, Case, cases, layouts, result_
 
 WITH_RESULTS = [name for name, spec in SPECS.items() if not all(out.index for out in spec.returns)]
 WITH_FROZEN = [name for name in WITH_RESULTS if any(not a.gradient and a.kind != "integer" for a in SPECS[name].args)]
+EAGER = 2  # examples of an eager scan, which is compiled anew for each
 MAX_ENTRIES = 24  # up to which every entry gets a complex step of its own
 
 
@@ -85,7 +86,7 @@ def test_eager_routing(framework: Backend, name: str) -> None:
     spec = SPECS[name]
 
     @given(case=cases(spec, LAYOUTS[1:2], smooth=True), seed=st.integers(0, 2**32 - 1))
-    @settings(max_examples=examples(5))
+    @settings(max_examples=EAGER)
     @counted
     def routing(case: Case, seed: int) -> None:
         check_routing(framework, case, seed, jit=False)
