@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.tolerances import tolerance as lookup
+from .backends import precision
 from .record import current
 
 
@@ -20,12 +21,13 @@ def assert_close(
         expected: what it should be, any floating dtype.
         tolerance: class of core.tolerances.
         what: named in the failure and in the report.
-        dtype: "float64" or "float32", the precision whose bound applies.
+        dtype: "float64" or "float32", whose bound applies; with `--precision fast` float32 has the bound of TF32.
 
     Raises:
         AssertionError: naming the worst entry.
     """
-    bound = lookup(tolerance, dtype)
+    column = "tf32" if dtype == "float32" and precision() == "fast" else dtype
+    bound = lookup(tolerance, column)
     got, want = _array(actual), _array(expected)
     _same_shape(got, want, what)
     if str(got.dtype) != dtype:
@@ -39,7 +41,7 @@ def assert_close(
     want = want.astype(np.float64)
     error = np.abs(got.astype(np.float64) - want)
     allowed = bound.absolute + bound.relative * np.abs(want)
-    _judge(error, allowed, f"{tolerance} {dtype}", what, got, want)
+    _judge(error, allowed, f"{tolerance} {column}", what, got, want)
 
 
 def assert_exact(actual: Any, expected: Any, what: str = "") -> None:
