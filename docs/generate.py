@@ -69,7 +69,7 @@ def page() -> str:
     """docs/kernels.md."""
     parts = [(DOCS / "kernels_preface.md").read_text()]
     for family in FAMILIES:
-        doc = (importlib.import_module(family.__name__).__doc__ or "").strip().splitlines()[0]
+        doc = (importlib.import_module(family.__name__).__doc__ or "").strip()
         parts.append(f"## {family.__name__.split('.')[-1]}\n\n{doc}\n")
         parts += [section(spec) for spec in family.ROWS]
     return "\n".join(parts)

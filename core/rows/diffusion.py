@@ -1,4 +1,7 @@
-"""Steps and samplers of the variance-preserving diffusion and of TrigFlow. Step indices run from T (noise) to 1."""
+"""Steps and samplers of the variance-preserving diffusion and of TrigFlow. Step indices run from T (noise) to 1.
+
+A sampler's `noises` are used in order: the first belongs to step T, the last to step 2.
+"""
 
 from ..spec import Arg, Interval, Out, Spec
 from .schedules import STEPS

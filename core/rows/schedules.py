@@ -53,7 +53,7 @@ ROWS = (
         name="meanflow_times",
         family="schedules",
         summary="Pairs t ≤ r from two draws of the paper's (reversed) time; a leading fraction gets r = t.",
-        equation="t = 1 - max(a, b),  r = 1 - min(a, b);  r := t on the first ⌊same · B⌋ rows",
+        equation="t = 1 - max(a, b),  r = 1 - min(a, b);  r := t on the first ⌊same · B⌋ rows (up to rounding)",
         source="OFQL section 4 and app. B; MeanFlow; time reversed to 0 = noise",
         args=(
             Arg("a", shape="B 1", domain=Interval(0.0, 1.0)),
