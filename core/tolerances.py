@@ -36,21 +36,13 @@ TOLERANCES: dict[str, dict[str, Tolerance]] = {
     "elementwise": _pair(1e-13, 2e-5, "a few roundings on values up to 10, with one cancellation"),
     "reduction": _pair(1e-12, 2e-5, "sums of at most some dozens of terms, squared differences"),
     "exponential": _pair(1e-11, 1e-4, "exp and log multiply the relative error by an argument of up to 50"),
-    "network": _rounded_products(
-        _pair(1e-12, 5e-5, "one pass through a tanh network of two layers"), 1e-2
-    ),
-    "derivative": _rounded_products(
-        _pair(1e-11, 1e-4, "one derivative of such a network"), 1e-2
-    ),
-    "recursion": _rounded_products(
-        _pair(1e-10, 5e-4, "up to a dozen dependent steps whose factors reach 3"), 3e-2
-    ),
+    "network": _rounded_products(_pair(1e-12, 5e-5, "one pass through a tanh network of two layers"), 1e-2),
+    "derivative": _rounded_products(_pair(1e-11, 1e-4, "one derivative of such a network"), 1e-2),
+    "recursion": _rounded_products(_pair(1e-10, 5e-4, "up to a dozen dependent steps whose factors reach 3"), 3e-2),
     "algorithm": _rounded_products(
         _pair(1e-8, 1e-3, "a whole update: rollout, adjoint, layer norms, losses summed over a batch"), 1e-1
     ),
-    "sampler": _rounded_products(
-        _pair(1e-10, 2e-3, "a dozen steps, each divided by √ᾱ as small as 0.08"), 3e-2
-    ),
+    "sampler": _rounded_products(_pair(1e-10, 2e-3, "a dozen steps, each divided by √ᾱ as small as 0.08"), 3e-2),
 }
 
 
