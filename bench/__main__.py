@@ -29,6 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch) / "benchmark.json"
         arguments = ["--pyargs", "veloq.bench", "-q", "-p", "no:cacheprovider", "--benchmark-disable-gc"]
+        # What a framework says about itself is no failure of a measurement.
+        arguments += ["-W", "ignore::DeprecationWarning"]
         arguments += ["--benchmark-max-time=0.3", "--benchmark-min-rounds=3", "--benchmark-quiet"]
         code = pytest.main([*arguments, f"--benchmark-json={raw}", "-k", options.select])
         if not raw.exists() or not raw.read_text().strip():
