@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
+from .errors import UsageError
 from .networks import Network, Parameter
 
 Array = Any
@@ -132,3 +133,25 @@ class Algorithm:
         """The networks by name."""
         named: dict[str, Network | Parameter] = self.networks(config, dimensions)._asdict()
         return named
+
+    def update(self, name: str) -> Update:
+        """The update called `name`.
+
+        Raises:
+            UsageError: the method has no such update.
+        """
+        known = {update.name: update for update in self.updates}
+        if name not in known:
+            raise UsageError(f"{self.name} has no update {name!r}; it has {list(known)}")
+        return known[name]
+
+    def policy(self, behaviour: bool) -> Act:
+        """How the method acts, or its behaviour policy.
+
+        Raises:
+            UsageError: the method trains no behaviour policy.
+        """
+        act = self.behaviour if behaviour else self.act
+        if act is None:
+            raise UsageError(f"{self.name} trains no behaviour policy")
+        return act

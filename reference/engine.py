@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +10,9 @@ from numpy.typing import NDArray
 from ..core.algorithm import Algorithm, Batch, Dimensions, Models
 from ..core.engine import LossAndGradients, Policy
 from ..core.networks import Forest
-from .derivatives import gradient, jvp, map_tree
+from .derivatives import gradient, map_tree
 from .networks import bind
 from .precision import stop_gradient
-
-
-class LossAndDerivative(NamedTuple):
-    """One loss of a method at given parameters, its metrics, and its derivative along one direction."""
-
-    loss: float
-    metrics: dict[str, float]
-    derivative: float
 
 
 def loss_and_gradients(
@@ -57,32 +49,6 @@ def loss_and_gradients(
     return LossAndGradients(_number(value), {key: _number(entry) for key, entry in metrics.items()}, slopes)
 
 
-def loss_and_derivative(
-    algorithm: Algorithm,
-    config: Any,
-    dimensions: Dimensions,
-    update: str,
-    online: Forest,
-    target: Forest,
-    batch: Batch,
-    noise: Mapping[str, NDArray[Any]],
-    direction: Forest,
-) -> LossAndDerivative:
-    """One update's loss and its derivative along `direction`, in one evaluation.
-
-    The arguments are those of `loss_and_gradients`; `direction` is shaped like `online` and may leave out networks,
-    which then stand still. The derivative equals Σ gradient · direction.
-    """
-    loss = _Loss(algorithm, config, dimensions, update, target, batch, noise)
-    point = in_full(online)
-    still = {name: map_tree(np.zeros_like, tree) for name, tree in point.items()}
-    moves = {name: direction[name] if name in direction and name in loss.trains else still[name] for name in point}
-    (value, metrics), (derivative, _) = jvp(loss, (point,), (moves,))
-    return LossAndDerivative(
-        _number(value), {key: _number(entry) for key, entry in metrics.items()}, _number(derivative)
-    )
-
-
 def policy(
     algorithm: Algorithm,
     config: Any,
@@ -105,11 +71,9 @@ def policy(
         (observations `(..., S)`, noise by name) -> actions `(..., h·A)`, in the dtype of the observations.
 
     Raises:
-        ValueError: the method has no behaviour policy.
+        UsageError: the method trains no behaviour policy.
     """
-    decide = algorithm.behaviour if behaviour else algorithm.act
-    if decide is None:
-        raise ValueError(f"{algorithm.name} trains no behaviour policy")
+    decide = algorithm.policy(behaviour)
     networks = models(algorithm, config, dimensions, in_full(online), in_full(target))
 
     def act(observations: NDArray[Any], noise: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -154,7 +118,7 @@ class _Loss:
         batch: Batch,
         noise: Mapping[str, NDArray[Any]],
     ) -> None:
-        chosen = {entry.name: entry for entry in algorithm.updates}[update]
+        chosen = algorithm.update(update)
         self.trains = chosen.trains
         self._loss = chosen.loss
         self._method = (algorithm, config, dimensions)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ...core.algorithm import Algorithm, Batch, Dimensions
 from ...core.engine import LossAndGradients, Policy
-from ...core.errors import DTypeError, UsageError
+from ...core.errors import DTypeError
 from ...core.networks import Forest
 from ...core.rows import SPECS
 from .. import jax as K
@@ -43,7 +43,7 @@ def _compiled_loss(
     algorithm: _Same[Algorithm], config: Any, dimensions: Dimensions, update: str, kernels: tuple[Any, ...]
 ) -> Callable[..., Any]:
     declared = algorithm.value.networks(config, dimensions)
-    (chosen,) = (candidate for candidate in algorithm.value.updates if candidate.name == update)
+    chosen = algorithm.value.update(update)
 
     def compute(online: Forest, target: Forest, batch: Batch, noise: Mapping[str, Any]) -> Any:
         with jax.default_matmul_precision("highest"):
@@ -69,8 +69,6 @@ def loss_and_gradients(
         UsageError: the method has no such update.
         DTypeError: float64 parameters while JAX's x64 flag is off.
     """
-    if update not in (known := [candidate.name for candidate in algorithm.updates]):
-        raise UsageError(f"{algorithm.name} has no update {update!r}; it has {known}")
     dtype = np.result_type(*jax.tree.leaves(online))
     if jnp.zeros((), jax.dtypes.canonicalize_dtype(dtype)).dtype != dtype:
         raise DTypeError(f"parameters are {dtype}, but JAX computes in 32 bits; set jax_enable_x64")
@@ -91,9 +89,7 @@ def acting(
     algorithm: Algorithm, config: Any, dimensions: Dimensions, behaviour: bool
 ) -> Callable[[Forest, Forest, Any, Mapping[str, Any]], Any]:
     """How the method acts, or its behaviour policy, as a function of parameters, observations and noise."""
-    act = algorithm.behaviour if behaviour else algorithm.act
-    if act is None:
-        raise UsageError(f"{algorithm.name} trains no behaviour policy")
+    act = algorithm.policy(behaviour)
     declared = algorithm.networks(config, dimensions)
     return lambda online, target, observations, noise: act(
         K, config, models(declared, online, target), observations, noise

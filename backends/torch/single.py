@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ...core.algorithm import Algorithm, Batch, Dimensions
 from ...core.engine import LossAndGradients, Policy
-from ...core.errors import UsageError
 from ...core.networks import Forest
 from .. import torch as kernels
 from .losses import gradients_of, models_of
@@ -46,9 +45,7 @@ def loss_and_gradients(
     Raises:
         UsageError: the method has no such update.
     """
-    chosen = next((candidate for candidate in algorithm.updates if candidate.name == update), None)
-    if chosen is None:
-        raise UsageError(f"{algorithm.name} has no update {update!r}; it has {[u.name for u in algorithm.updates]}")
+    chosen = algorithm.update(update)
     parameters, averages = _forest(online), _forest(target)
     dtype = next(value.dtype for tree in parameters.values() for value in tree.values())
     tensors = Batch(*(torch.tensor(np.asarray(value), dtype=dtype) for value in batch))
@@ -92,9 +89,7 @@ def policy(
     Raises:
         UsageError: the method trains no behaviour policy.
     """
-    chosen = algorithm.behaviour if behaviour else algorithm.act
-    if chosen is None:
-        raise UsageError(f"{algorithm.name} trains no behaviour policy")
+    chosen = algorithm.policy(behaviour)
     parameters = _forest(online)
     dtype = next(value.dtype for tree in parameters.values() for value in tree.values())
     models = models_of(algorithm.networks(config, dimensions), {}, parameters, _forest(target))
