@@ -39,6 +39,11 @@ class Backend:
         """The kernel namespace: every kernel by name, `K.xp`, `K.stop_gradient`."""
         return importlib.import_module(self.module)
 
+    @cached_property
+    def engine(self) -> Any:
+        """The module of the engine: `loss_and_gradients`, `policy` and, besides the reference, `Engine`."""
+        return importlib.import_module(f"{self.module}.engine")
+
     @property
     def device(self) -> str:
         """Where arrays live: "cpu" or "cuda"; the reference always computes on the CPU."""

@@ -1,5 +1,7 @@
 """What one test measured: examples tried, the worst error against its tolerance, points of convergence plots."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -59,3 +61,15 @@ def begin() -> Record:
     global _current
     _current = Record()
     return _current
+
+
+@contextmanager
+def aside() -> Iterator[Record]:
+    """Measure into a record of its own: what a trial of a faulty kernel measures is not this run's worst error."""
+    global _current
+    outer = _current
+    _current = Record()
+    try:
+        yield _current
+    finally:
+        _current = outer

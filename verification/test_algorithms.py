@@ -1,7 +1,6 @@
 """Every method: loss, metrics, gradients, actions and a few whole updates agree on all backends."""
 
 import functools
-import importlib
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from veloq.core.engine import LossAndGradients, Transitions
 from veloq.core.networks import Forest, initial_parameters
 from veloq.verification.adam import trajectory
 from veloq.verification.assertions import assert_at_most, assert_close, assert_exact
-from veloq.verification.backends import Backend
+from veloq.verification.backends import BACKENDS, Backend
 from veloq.verification.check import counted, covers
 from veloq.verification.method_cases import MethodCase, method_case, pinned
 from veloq.verification.profiles import examples
@@ -29,14 +28,8 @@ STEPS = 3
 def expected(name: str, update: str, seed: int, best_of_n: int) -> LossAndGradients:
     """The reference's word, by complex step."""
     case = method_case(ALGORITHMS[name], seed, best_of_n=best_of_n)
-    result: LossAndGradients = engine_of("reference").loss_and_gradients(*arguments(case, update))
+    result: LossAndGradients = BACKENDS["reference"].engine.loss_and_gradients(*arguments(case, update))
     return result
-
-
-def engine_of(backend: str) -> Any:
-    """The engine module of a backend."""
-    path = "veloq.reference" if backend == "reference" else f"veloq.backends.{backend}"
-    return importlib.import_module(f"{path}.engine")
 
 
 def arguments(case: MethodCase, update: str) -> tuple[Any, ...]:
@@ -56,7 +49,7 @@ def test_losses_and_gradients(framework: Backend, name: str, update: str) -> Non
     def agree(seed: int, best_of_n: int) -> None:
         want = expected(name, update, seed, best_of_n)
         case = method_case(ALGORITHMS[name], seed, best_of_n=best_of_n)
-        got = engine_of(framework.name).loss_and_gradients(*arguments(case, update))
+        got = framework.engine.loss_and_gradients(*arguments(case, update))
         assert_close(np.float64(got.loss), np.float64(want.loss), "algorithm", f"{name} loss on {framework.name}")
         assert got.metrics.keys() == want.metrics.keys()
         for key, value in want.metrics.items():
@@ -78,7 +71,7 @@ def test_trained_networks_move(framework: Backend, name: str) -> None:
     """Agreement alone would not notice a loss that trains nothing."""
     for update in ALGORITHMS[name].updates:
         case = method_case(ALGORITHMS[name], 1)
-        got = engine_of(framework.name).loss_and_gradients(*arguments(case, update.name))
+        got = framework.engine.loss_and_gradients(*arguments(case, update.name))
         for network in update.trains:
             assert any(np.any(value != 0.0) for value in got.gradients[network].values()), network
 
@@ -98,10 +91,10 @@ def test_actions(framework: Backend, name: str) -> None:
         noise = {key: rng.standard_normal((4, *entry.shape)) for key, entry in declared.items()}
         for behaviour in (False, True) if case.algorithm.behaviour else (False,):
             chosen = [
-                engine_of(backend).policy(
+                backend.engine.policy(
                     case.algorithm, case.config, case.dimensions, case.online, case.target, behaviour
                 )(case.batch.observations, noise)
-                for backend in (framework.name, "reference")
+                for backend in (framework, BACKENDS["reference"])
             ]
             assert_close(np.asarray(chosen[0]), chosen[1], "algorithm", f"{name} action on {framework.name}")
             assert_at_most(np.abs(chosen[0]), 1.0, f"{name} |action|")
@@ -115,7 +108,7 @@ def test_updates(framework: Backend, name: str) -> None:
     """The engine in float32 on a pinned batch and noise, against textbook Adam on float64 gradients."""
     seed = 5
     case = method_case(ALGORITHMS[name], seed)
-    module = engine_of(framework.name)
+    module = framework.engine
     start = initial_parameters(case.algorithm.declared(case.config, case.dimensions), seed)
 
     def gradient(update: str, online: Forest, target: Forest) -> Forest:
