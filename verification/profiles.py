@@ -1,4 +1,4 @@
-"""Hypothesis profiles: `dev` answers within a minute or two, `ci` is derandomised and runs the stated counts."""
+"""Hypothesis profiles: `dev` answers within minutes, `ci` is derandomised and runs the stated counts."""
 
 from typing import Any
 
@@ -10,13 +10,19 @@ FEWEST = 5
 _SLOW_BY_DESIGN = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 _chosen: dict[str, Any] = {"profile": "dev", "examples": 0}
 
-for _name, _derandomize in (("dev", False), ("ci", True)):
+_SEARCH = (Phase.explicit, Phase.generate)
+for _name, _derandomize, _phases in (
+    ("dev", False, (*_SEARCH, Phase.shrink)),
+    ("ci", True, (*_SEARCH, Phase.shrink)),
+    ("certify", True, (*_SEARCH, Phase.shrink)),
+    ("trial", True, _SEARCH),
+):
     settings.register_profile(
         _name,
         deadline=None,
         derandomize=_derandomize,
         database=None,
-        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        phases=_phases,
         report_multiple_bugs=False,
         suppress_health_check=_SLOW_BY_DESIGN,
     )
@@ -26,7 +32,8 @@ def choose(profile: str, override: int | None = None) -> None:
     """Load a profile; must happen before the test modules are imported.
 
     Args:
-        profile: "dev" or "ci".
+        profile: "dev"; "ci"; "certify" for other people's kernels, repeatable; "trial" for kernels known to be
+            faulty, where the first failure is enough and is not made smaller.
         override: a number of examples for every check, or None for the stated counts.
     """
     _chosen.update(profile=profile, examples=override or 0)
@@ -34,12 +41,17 @@ def choose(profile: str, override: int | None = None) -> None:
 
 
 def examples(count: int) -> int:
-    """How many examples to draw where the `ci` profile draws `count`; `dev` draws about a tenth."""
+    """How many examples to draw where the `ci` profile draws `count`; the others draw about a tenth."""
     if _chosen["examples"]:
         return int(_chosen["examples"])
     if _chosen["profile"] == "ci":
         return count
     return min(count, max(FEWEST, count // DEV_FRACTION))
+
+
+def override() -> int | None:
+    """The number of examples asked for every check, if one was."""
+    return int(_chosen["examples"]) or None
 
 
 def profile_name() -> str:

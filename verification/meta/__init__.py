@@ -1,0 +1,1 @@
+"""The verification verified: faults planted into copies of the implementations, and the checks that convict them."""

@@ -1,0 +1,147 @@
+"""Every check of this package as a plain function of a backend, so that it can be aimed at any implementation."""
+
+import functools
+import importlib.util
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..core.rows import SPECS
+from . import profiles
+from .backends import Backend
+from .check import checks_of
+from .record import Measurement, aside
+
+AIMED = ("backend", "framework")
+# Their subject is the table of kernels as a whole or the compilers, not one kernel's values.
+GENERIC = ("AGREE", "GRAD", "MODES", "CONTRACT")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One check with every parameter chosen but the backend.
+
+    Attributes:
+        checks: its (id, statement) tags.
+        test: the test's name with its parameters, as pytest spells them.
+        aim: "backend" if it runs on all three implementations, "framework" if on JAX and torch alone.
+        subjects: kernels named by its parameters; empty if it names none.
+        run: the test as a function of a backend.
+    """
+
+    checks: tuple[tuple[str, str], ...]
+    test: str
+    aim: str
+    subjects: tuple[str, ...]
+    run: Callable[[Backend], None]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The check ids without their statements."""
+        return tuple(check_id for check_id, _ in self.checks)
+
+    def applies(self, backend: Backend) -> bool:
+        """Whether the test runs on this implementation."""
+        return self.aim == "backend" or backend.name != "reference"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one trial ended: `red` with what was raised, else green; `worst` is its largest error over tolerance."""
+
+    trial: Trial
+    red: bool
+    error: BaseException | None
+    worst: Measurement
+
+
+def judge(trial: Trial, backend: Backend) -> Verdict | None:
+    """Run one trial on one implementation; None if the check skipped itself."""
+    with aside() as record:
+        try:
+            trial.run(backend)
+        except pytest.skip.Exception:
+            return None
+        except Exception as error:  # a faulty kernel may raise anything, and anything is red
+            return Verdict(trial, True, error, record.worst)
+    return Verdict(trial, False, None, record.worst)
+
+
+def concerning(kernel: str, profile: str) -> list[Trial]:
+    """The trials that can convict a kernel: the identities its row names first, then those generated from the row."""
+    named = [trial for trial in trials(profile) if not trial.subjects or kernel in trial.subjects]
+    identities = set(SPECS[kernel].identities)
+    first = [trial for trial in named if identities & set(trial.ids)]
+    rest = [trial for trial in named if kernel in trial.subjects and set(GENERIC) & set(trial.ids)]
+    return first + [trial for trial in rest if trial not in first]
+
+
+@functools.cache
+def trials(profile: str) -> tuple[Trial, ...]:
+    """All trials, with the number of examples and the phases of a hypothesis profile.
+
+    The test modules are executed once more for it: hypothesis fixes a test's settings when the test is defined.
+    """
+    before, examples = profiles.profile_name(), profiles.override()
+    profiles.choose(profile)
+    try:
+        return tuple(itertools.chain.from_iterable(_of_module(path) for path in _files()))
+    finally:
+        profiles.choose(before, examples)
+
+
+def _files() -> list[Path]:
+    return sorted(Path(__file__).parent.glob("test_*.py"))
+
+
+def _of_module(path: Path) -> Iterator[Trial]:
+    spec = importlib.util.spec_from_file_location(f"{__package__}.{path.stem}_on_trial", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, function in list(vars(module).items()):
+        if name.startswith("test_") and checks_of(function):
+            yield from _of_test(f"{path.stem}.{name}", function)
+
+
+def _of_test(name: str, function: Callable[..., Any]) -> Iterator[Trial]:
+    marks = [mark for mark in getattr(function, "pytestmark", ()) if mark.name == "parametrize"]
+    parametrized = {each for mark in marks for each in _names(mark)}
+    # Hypothesis hides the arguments that it fills in itself.
+    wanted = [each for each in inspect.signature(function).parameters if each not in parametrized]
+    if len(wanted) != 1 or wanted[0] not in AIMED:
+        return
+    for chosen in itertools.product(*(_values(mark) for mark in marks)):
+        given = {key: value for part in chosen for key, value in part.items()}
+        label = "-".join(str(getattr(value, "__name__", value)) for value in given.values())
+        subjects = tuple(value for value in given.values() if isinstance(value, str) and value in SPECS)
+        run = functools.partial(_run, function, wanted[0], given)
+        yield Trial(tuple(checks_of(function)), f"{name}[{label}]" if given else name, wanted[0], subjects, run)
+
+
+def _run(function: Callable[..., Any], aim: str, given: dict[str, Any], backend: Backend) -> None:
+    function(**{aim: backend}, **given)
+
+
+def _names(mark: Any) -> list[str]:
+    names = mark.args[0]
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+
+
+def _values(mark: Any) -> list[dict[str, Any]]:
+    names = _names(mark)
+    rows = [getattr(value, "values", None) if _is_param(value) else value for value in mark.args[1]]
+    return [
+        dict(zip(names, row if len(names) > 1 or _is_param(value) else (row,), strict=True))
+        for row, value in zip(rows, mark.args[1], strict=True)
+    ]
+
+
+def _is_param(value: Any) -> bool:
+    return type(value).__name__ == "ParameterSet"
