@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from ...core.rows import SPECS
 from ..backends import Backend
 from .planting import planted, replacing
 
 IMPLEMENTATIONS = ("reference", "jax", "torch")
-NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Fault:
     reference: Edit | None
     jax: Edit | None
     torch: Edit | None
-    absent: Mapping[str, str] = NOWHERE
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def family(self) -> str:
