@@ -1,16 +1,36 @@
 """A method at random: tiny networks, parameters, a batch with windows that leave their episode, and noise."""
 
+import copy
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..algorithms import ALGORITHMS
 from ..core.algorithm import Algorithm, Batch, Dimensions
 from ..core.networks import Forest, initial_parameters
+from .backends import Backend
 
+CARRIED = "methods"
 SIZES = Dimensions(observation=3, action=2)
 SMALL = {"hidden": (4, 4), "critics": 2, "flow_steps": 3, "chunk": 1, "batch_size": 4, "learning_rate": 1e-3}
+# Hyper-parameters are compiled in by JAX: it is checked on these two, the others also on freely drawn ones.
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {
+        "critics": 3,
+        "flow_steps": 2,
+        "chunk": 2,
+        "best_of_n": 2,
+        "discount": 0.8,
+        "rho": 1.5,
+        "inv_temp": 2.5,
+        "edit_scale": 0.6,
+        "distill_weight": 3.0,
+    },
+)
 
 
 class MethodCase(NamedTuple):
@@ -33,6 +53,10 @@ def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
     declared = algorithm.declared(config, SIZES)
     rng = np.random.default_rng(seed)
     online = shaken(initial_parameters(declared, seed), rng)
+    for tree in online.values():
+        # Some deviations far outside the range that they are clipped to.
+        if "log_std.bias" in tree:
+            tree["log_std.bias"] = rng.uniform(-25.0, 5.0, tree["log_std.bias"].shape)
     # Averages differ from the online parameters, or a confusion of the two would go unseen.
     target = {name: tree for name, tree in shaken(online, rng).items() if name in algorithm.averages}
     rows = config.batch_size
@@ -49,6 +73,34 @@ def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
         for name, entry in algorithm.noise(config, SIZES, rows).items()
     }
     return MethodCase(algorithm, config, SIZES, online, target, batch, noise)
+
+
+def drawn_settings(seed: int) -> dict[str, Any]:
+    """Hyper-parameters drawn from a seed, as names of any method."""
+    rng = np.random.default_rng(seed)
+    integers = {"critics": (1, 4), "flow_steps": (1, 5), "chunk": (1, 3), "best_of_n": (1, 4), "batch_size": (2, 6)}
+    numbers = {
+        "discount": (0.5, 1.0),
+        "rho": (0.0, 2.0),
+        "inv_temp": (0.1, 5.0),
+        "edit_scale": (0.05, 1.0),
+        "distill_weight": (0.1, 10.0),
+    }
+    drawn: dict[str, Any] = {name: int(rng.integers(*ends)) for name, ends in integers.items()}
+    return drawn | {name: float(rng.uniform(*ends)) for name, ends in numbers.items()}
+
+
+def methods(backend: Backend) -> Mapping[str, Algorithm]:
+    """The methods to check on a backend: the library's, unless the backend carries a copy with a planted fault."""
+    chosen: Mapping[str, Algorithm] = vars(backend).get(CARRIED, ALGORITHMS)
+    return chosen
+
+
+def carrying(backend: Backend, chosen: Mapping[str, Algorithm]) -> Backend:
+    """A copy of the backend whose checks see these methods."""
+    copied = copy.copy(backend)
+    vars(copied)[CARRIED] = chosen
+    return copied
 
 
 def shaken(forest: Forest, rng: np.random.Generator) -> Forest:

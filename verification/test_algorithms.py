@@ -16,7 +16,7 @@ from veloq.verification.adam import trajectory
 from veloq.verification.assertions import assert_at_most, assert_close, assert_exact
 from veloq.verification.backends import BACKENDS, Backend
 from veloq.verification.check import counted, covers
-from veloq.verification.method_cases import MethodCase, method_case, pinned
+from veloq.verification.method_cases import SETTINGS, MethodCase, method_case, pinned
 from veloq.verification.profiles import examples
 
 UPDATES = [(name, update.name) for name, method in ALGORITHMS.items() for update in method.updates]
@@ -25,9 +25,9 @@ STEPS = 3
 
 
 @functools.cache
-def expected(name: str, update: str, seed: int, best_of_n: int) -> LossAndGradients:
+def expected(name: str, update: str, seed: int, setting: int) -> LossAndGradients:
     """The reference's word, by complex step."""
-    case = method_case(ALGORITHMS[name], seed, best_of_n=best_of_n)
+    case = method_case(ALGORITHMS[name], seed, **SETTINGS[setting])
     result: LossAndGradients = BACKENDS["reference"].engine.loss_and_gradients(*arguments(case, update))
     return result
 
@@ -43,12 +43,12 @@ def test_losses_and_gradients(framework: Backend, name: str, update: str) -> Non
     """Same parameters, batch with invalid windows, and noise, in float64."""
     trains = next(entry.trains for entry in ALGORITHMS[name].updates if entry.name == update)
 
-    @given(seed=SEEDS, best_of_n=st.sampled_from((1, 2)))
+    @given(seed=SEEDS, setting=st.sampled_from(range(len(SETTINGS))))
     @settings(max_examples=examples(6))
     @counted
-    def agree(seed: int, best_of_n: int) -> None:
-        want = expected(name, update, seed, best_of_n)
-        case = method_case(ALGORITHMS[name], seed, best_of_n=best_of_n)
+    def agree(seed: int, setting: int) -> None:
+        want = expected(name, update, seed, setting)
+        case = method_case(ALGORITHMS[name], seed, **SETTINGS[setting])
         got = framework.engine.loss_and_gradients(*arguments(case, update))
         assert_close(np.float64(got.loss), np.float64(want.loss), "algorithm", f"{name} loss on {framework.name}")
         assert got.metrics.keys() == want.metrics.keys()
@@ -81,11 +81,11 @@ def test_trained_networks_move(framework: Backend, name: str) -> None:
 def test_actions(framework: Backend, name: str) -> None:
     """Float64 parameters, a batch of observations."""
 
-    @given(seed=SEEDS, best_of_n=st.sampled_from((1, 3)))
+    @given(seed=SEEDS, setting=st.sampled_from(range(len(SETTINGS))))
     @settings(max_examples=examples(6))
     @counted
-    def act(seed: int, best_of_n: int) -> None:
-        case = method_case(ALGORITHMS[name], seed, best_of_n=best_of_n)
+    def act(seed: int, setting: int) -> None:
+        case = method_case(ALGORITHMS[name], seed, **SETTINGS[setting])
         rng = np.random.default_rng(seed)
         declared = case.algorithm.act_noise(case.config, case.dimensions)
         noise = {key: rng.standard_normal((4, *entry.shape)) for key, entry in declared.items()}

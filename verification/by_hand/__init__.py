@@ -1,0 +1,38 @@
+"""Every method's losses and policies a second time, from the papers' equations, without kernels or engines.
+
+Agreement between backends cannot see a mistake in a method's one file; these restatements can. A new method adds a
+module with its losses by update, what each metric reads, and how it acts, and a row here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from . import qam, qam_edit, qam_fql
+from .parts import Array, Forest, Situation
+
+Loss = Callable[[Situation], tuple[Array, dict[str, Array]]]
+Act = Callable[[Any, Forest, Array, Mapping[str, Array]], Array]
+
+
+class ByHand(NamedTuple):
+    """One method restated.
+
+    Attributes:
+        losses: (situation) -> total and metrics, by update.
+        reads: what each metric depends on with one candidate per decision, by update: networks as "online.NAME"
+            or "target.NAME", fields as "batch.NAME", noise as "noise.NAME", separated by spaces.
+        act: (config, parameters, observations, noise) -> actions.
+        behave: the same for the behaviour policy, None without one.
+    """
+
+    losses: Mapping[str, Loss]
+    reads: Mapping[str, Mapping[str, str]]
+    act: Act
+    behave: Act | None
+
+
+BY_HAND: Mapping[str, ByHand] = {
+    "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.act, qam.behave),
+    "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.act, qam.behave),
+    "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.act, qam.behave),
+}

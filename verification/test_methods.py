@@ -1,0 +1,89 @@
+"""Every method beside a second statement of it by hand, and what each of its metrics depends on."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from veloq.algorithms import ALGORITHMS
+from veloq.verification.assertions import assert_close
+from veloq.verification.backends import Backend
+from veloq.verification.by_hand import BY_HAND
+from veloq.verification.check import check, counted, covers
+from veloq.verification.dependence import dependence
+from veloq.verification.method_cases import SETTINGS, MethodCase, drawn_settings, method_case, methods
+from veloq.verification.profiles import examples
+from veloq.verification.restatement import assert_restated
+
+SEEDS = st.integers(0, 2**32 - 1)
+ROWS = 3
+
+
+def drawn(backend: Backend, name: str, seed: int) -> MethodCase:
+    """A case with its hyper-parameters; JAX, which compiles them in, takes one of the settings compiled anyway."""
+    chosen = SETTINGS[seed % len(SETTINGS)] if backend.name == "jax" else drawn_settings(seed)
+    return method_case(methods(backend)[name], seed, **chosen)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@covers("METHOD", "each method's loss, every metric and the derivative in every trained network equal a by-hand one")
+def test_losses(backend: Backend, name: str) -> None:
+    """Random networks, batches with invalid and terminal windows, noise and hyper-parameters, in float64."""
+
+    @given(seed=SEEDS)
+    @settings(max_examples=examples(40 if backend.name == "reference" else 10))
+    @counted
+    def agree(seed: int) -> None:
+        case = drawn(backend, name, seed)
+        for update, restated in BY_HAND[name].losses.items():
+            assert_restated(backend, case, update, restated, seed)
+
+    agree()
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@covers("METHOD", "each method acts, and its behaviour policy acts, as a by-hand one does on the same noise")
+def test_actions(backend: Backend, name: str) -> None:
+    """Several candidates per decision and several observations; some actions are clipped."""
+
+    @given(seed=SEEDS)
+    @settings(max_examples=examples(4 if backend.name == "jax" else 20))
+    @counted
+    def act(seed: int) -> None:
+        case = drawn(backend, name, seed)
+        rng = np.random.default_rng([seed, 2])
+        declared = case.algorithm.act_noise(case.config, case.dimensions)
+        noise = {key: rng.standard_normal((ROWS, *entry.shape)) for key, entry in declared.items()}
+        s = rng.standard_normal((ROWS, case.dimensions.observation))
+        for behaviour, restated in ((False, BY_HAND[name].act), (True, BY_HAND[name].behave)):
+            if restated is not None:
+                record: tuple[Any, ...] = (case.algorithm, case.config, case.dimensions, case.online, case.target)
+                actions = backend.engine.policy(*record, behaviour)(s, noise)
+                expected = restated(case.config, case.online, s, noise)
+                assert_close(np.asarray(actions), expected, "algorithm", f"{name} acts on {backend.name}")
+
+    act()
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@check("METHOD", "each metric depends on the networks, batch fields and noise that the table of its method names")
+def test_dependence(backend: Backend, name: str) -> None:
+    """Exactly those: replacing another changes no bit, replacing one of them changes it for some draw."""
+    for update, table in BY_HAND[name].reads.items():
+        found: dict[str, set[str]] = {metric: set() for metric in table}
+        for seed in range(3):
+            case, other = (method_case(methods(backend)[name], each) for each in (seed, seed + 100))
+            for metric, groups in dependence(backend, case, other, update).items():
+                found.setdefault(metric, set()).update(groups)
+        assert found == {metric: set(groups.split()) for metric, groups in table.items()}
+
+
+@check("METHOD", "every method and every one of its updates is restated by hand, and so is how it acts")
+def test_every_method_is_restated() -> None:
+    assert BY_HAND.keys() == ALGORITHMS.keys()
+    for name, method in ALGORITHMS.items():
+        updates = {update.name for update in method.updates}
+        assert BY_HAND[name].losses.keys() == BY_HAND[name].reads.keys() == updates
+        assert (BY_HAND[name].behave is None) == (method.behaviour is None)
