@@ -1,6 +1,25 @@
 """The table of planted faults, one module per kernel family."""
 
 from ..fault import Fault
-from . import adjoint
+from . import (
+    adjoint,
+    chunk_returns,
+    diffusion,
+    diffusion_samplers,
+    distributional,
+    guidance,
+    policies,
+    value_targets,
+)
 
-FAULTS: tuple[Fault, ...] = tuple(fault for family in (adjoint,) for fault in family.FAULTS)
+_MODULES = (
+    adjoint,
+    chunk_returns,
+    diffusion,
+    diffusion_samplers,
+    distributional,
+    guidance,
+    policies,
+    value_targets,
+)
+FAULTS: tuple[Fault, ...] = tuple(fault for module in _MODULES for fault in module.FAULTS)

@@ -1,0 +1,9 @@
+"""Why some faults cannot be made in an implementation."""
+
+ROUTED_BY_THE_ROW = {
+    "reference": "in_float64 strips the derivative of every argument that the row calls free of gradient, before the "
+    "kernel runs: a kernel has no stop-gradient of its own to forget"
+}
+ONE_BRANCH_AT_A_TIME = {
+    "reference": "a Python `if` evaluates one branch: the other can neither overflow nor send a gradient"
+}
