@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..algorithms import ALGORITHMS
 from ..core.algorithm import Algorithm, Batch, Dimensions
+from ..core.engine import Transitions
 from ..core.networks import Forest, initial_parameters
 from .backends import Backend
 
@@ -131,3 +132,25 @@ def pinned(case: MethodCase) -> Algorithm:
 
 def _as(K: Any, value: NDArray[Any], like: Any) -> Any:
     return K.xp.asarray(value.astype(np.float32), dtype=like.dtype)
+
+
+def drift(case: MethodCase, value: Any, steps: int) -> Any:
+    """A thousandth of one Adam step each, and float32 rounding of the parameter itself."""
+    return steps * 1e-3 * case.config.learning_rate + steps * 6e-8 * np.abs(value)
+
+
+def data_for(case: MethodCase) -> Transitions:
+    """Any data of the right sizes: the pinned losses do not look at it."""
+    rng = np.random.default_rng(0)
+    rows, dimensions = 20, case.dimensions
+    floats = {"observations": dimensions.observation, "actions": dimensions.action // case.config.chunk}
+    arrays = {name: rng.standard_normal((rows, size)).astype(np.float32) for name, size in floats.items()}
+    ends = np.zeros(rows, np.float32)
+    ends[-1] = 1.0
+    return Transitions(
+        **arrays,
+        next_observations=arrays["observations"],
+        rewards=np.zeros(rows, np.float32),
+        masks=np.ones(rows, np.float32),
+        terminals=ends,
+    )

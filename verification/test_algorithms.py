@@ -1,7 +1,6 @@
 """Every method: loss, metrics, gradients, actions and a few whole updates agree on all backends."""
 
 import functools
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from veloq.algorithms import ALGORITHMS
-from veloq.core.algorithm import Dimensions
-from veloq.core.engine import LossAndGradients, Transitions
+from veloq.core.engine import LossAndGradients
 from veloq.core.networks import Forest, initial_parameters
 from veloq.verification.adam import trajectory
 from veloq.verification.assertions import assert_at_most, assert_close, assert_exact
 from veloq.verification.backends import BACKENDS, Backend
 from veloq.verification.check import counted, covers
-from veloq.verification.method_cases import SETTINGS, MethodCase, method_case, pinned
+from veloq.verification.method_cases import SETTINGS, MethodCase, data_for, drift, method_case, pinned
 from veloq.verification.profiles import examples
+from veloq.verification.restatement import arguments
 
 UPDATES = [(name, update.name) for name, method in ALGORITHMS.items() for update in method.updates]
 SEEDS = st.integers(0, 3)  # few: the reference differentiates one parameter at a time, and is remembered
@@ -30,11 +29,6 @@ def expected(name: str, update: str, seed: int, setting: int) -> LossAndGradient
     case = method_case(ALGORITHMS[name], seed, **SETTINGS[setting])
     result: LossAndGradients = BACKENDS["reference"].engine.loss_and_gradients(*arguments(case, update))
     return result
-
-
-def arguments(case: MethodCase, update: str) -> tuple[Any, ...]:
-    """In the order of `core.engine.LossFunction`."""
-    return (case.algorithm, case.config, case.dimensions, update, case.online, case.target, case.batch, case.noise)
 
 
 @pytest.mark.parametrize(("name", "update"), UPDATES)
@@ -126,7 +120,7 @@ def test_updates(framework: Backend, name: str) -> None:
             for key, value in tree.items():
                 actual = flat[f"{part}/{network}/{key}"][0]
                 what = f"{name} {part} {network}.{key} after {STEPS} updates on {framework.name}"
-                assert_at_most(np.abs(actual - value), drift(case, value), what)
+                assert_at_most(np.abs(actual - value), drift(case, value, STEPS), what)
                 if part == "online":
                     assert np.any(actual != start[network][key]) or network not in trained(case), what
 
@@ -134,25 +128,3 @@ def test_updates(framework: Backend, name: str) -> None:
 def trained(case: MethodCase) -> set[str]:
     """Networks that some update trains."""
     return {network for update in case.algorithm.updates for network in update.trains}
-
-
-def drift(case: MethodCase, value: Any) -> Any:
-    """A thousandth of one Adam step each, and float32 rounding of the parameter itself."""
-    return STEPS * 1e-3 * case.config.learning_rate + STEPS * 6e-8 * np.abs(value)
-
-
-def data_for(case: MethodCase) -> Transitions:
-    """Any data of the right sizes: the pinned losses do not look at it."""
-    rng = np.random.default_rng(0)
-    rows, dimensions = 20, Dimensions(*case.dimensions)
-    floats = {"observations": dimensions.observation, "actions": dimensions.action}
-    arrays = {name: rng.standard_normal((rows, size)).astype(np.float32) for name, size in floats.items()}
-    ends = np.zeros(rows, np.float32)
-    ends[-1] = 1.0
-    return Transitions(
-        **arrays,
-        next_observations=arrays["observations"],
-        rewards=np.zeros(rows, np.float32),
-        masks=np.ones(rows, np.float32),
-        terminals=ends,
-    )

@@ -1,0 +1,179 @@
+"""Methods that nobody would train with: made so that what an engine does shows in their parameters and metrics."""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metrics, Models, Noise, Noises, Update
+from ..core.networks import Head, Network, Parameter
+from .by_hand.parts import Situation, clipped, output
+
+FAINT = 1e-6  # makes gradients of the size of Adam's epsilon
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes and rates, none equal to another's complement."""
+
+    batch_size: int = 4
+    learning_rate: float = 1e-2
+    target_rate: float = 0.3
+    discount: float = 0.9
+    chunk: int = 1
+    hidden: tuple[int, ...] = (4, 3)
+
+
+class Networks(NamedTuple):
+    """One of every form that an engine must know, and one that nothing trains."""
+
+    ensemble: Any
+    pair: Any
+    line: Any
+    number: Any
+    idle: Any
+
+
+def networks(config: Any, dimensions: Dimensions) -> Networks:
+    """An ensemble with norms, two heads with norms, no hidden layer, a number, and a plain network."""
+    observation, action = dimensions
+    return Networks(
+        ensemble=Network((observation, action), config.hidden, (Head("value", 1),), 2, layer_norm=True, scalar=True),
+        pair=Network((observation,), config.hidden, (Head("left", action), Head("right", action)), layer_norm=True),
+        line=Network((action, 1), (), (Head("out", action),)),
+        number=Parameter(0.5),
+        idle=Network((observation,), config.hidden, (Head("out", action),)),
+    )
+
+
+def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
+    """Two normal draws and a uniform one."""
+    return {
+        "wide": Noise((2, batch, dimensions.action)),
+        "time": Noise((batch, 1), "uniform"),
+        "narrow": Noise((batch, dimensions.action)),
+    }
+
+
+def loud(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
+    """Trains ensemble and number; reads the same ensemble without gradient, averages and an untrained network."""
+    idle = models.online.idle(batch.observations)
+    q = models.online.ensemble(batch.observations, batch.actions + 0.1 * idle)
+    held = models.frozen.ensemble(batch.next_observations, noise["wide"])
+    _, right = models.target.pair(batch.next_observations)
+    off = q - models.online.number() * K.xp.mean(held, axis=1) - batch.rewards - K.xp.mean(right, axis=-1)
+    loss = 3.0 * K.xp.mean(K.xp.square(off))
+    return loss, {"loud": loss, "q": K.xp.mean(q), "held": K.xp.mean(held)}
+
+
+def faint(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
+    """Trains pair and line with tiny gradients; reads the ensemble's average and the online number."""
+    left, right = models.online.pair(batch.observations)
+    out = models.online.line(left * right + noise["narrow"], noise["time"])
+    value = models.target.ensemble(batch.observations, left)
+    number = models.online.number() * models.frozen.number()
+    loss = FAINT * K.xp.mean(K.xp.square(out) + number * right * left)
+    return loss - FAINT * K.xp.mean(value * batch.masks), {"faint": loss, "out": K.xp.mean(out)}
+
+
+def loud_by_hand(here: Situation) -> tuple[Array, dict[str, Array]]:
+    """`loud` in NumPy."""
+    batch = here.batch
+    idle = output(here.live["idle"], "out", batch.observations)
+    q = output(here.live["ensemble"], "value", batch.observations, batch.actions + 0.1 * idle)[..., 0]
+    held = output(here.held["ensemble"], "value", batch.next_observations, here.noise["wide"])[..., 0]
+    right = output(here.target["pair"], "right", batch.next_observations)
+    off = q - here.live["number"]["value"] * held.mean(axis=1) - batch.rewards - right.mean(axis=-1)
+    loss = 3.0 * (off * off).mean()
+    return loss, {"loud": loss, "q": q.mean(), "held": held.mean()}
+
+
+def faint_by_hand(here: Situation) -> tuple[Array, dict[str, Array]]:
+    """`faint` in NumPy."""
+    s = here.batch.observations
+    left, right = (output(here.live["pair"], head, s) for head in ("left", "right"))
+    out = output(here.live["line"], "out", left * right + here.noise["narrow"], here.noise["time"])
+    value = output(here.target["ensemble"], "value", s, left)[..., 0]
+    number = here.live["number"]["value"] * here.held["number"]["value"]
+    loss = FAINT * (out**2 + number * right * left).mean()
+    return loss - FAINT * (value * here.batch.masks).mean(), {"faint": loss, "out": out.mean()}
+
+
+def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
+    """Reads an online network and an average."""
+    left, _ = models.online.pair(observations)
+    return K.xp.clip(left + models.target.line(noise["z"], noise["z"][..., :1]) + models.frozen.number(), -1.0, 1.0)
+
+
+def behave(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
+    """Another policy."""
+    return K.xp.clip(models.frozen.idle(observations) - noise["z"], -1.0, 1.0)
+
+
+def act_by_hand(config: Any, online: Any, target: Any, s: Array, z: Array) -> Array:
+    """`act` in NumPy."""
+    start = output(online["pair"], "left", s) + output(target["line"], "out", z, z[..., :1])
+    return clipped(start + online["number"]["value"])
+
+
+def behave_by_hand(config: Any, online: Any, target: Any, s: Array, z: Array) -> Array:
+    """`behave` in NumPy."""
+    return clipped(output(online["idle"], "out", s) - z)
+
+
+PROBE = Algorithm(
+    name="probe",
+    paper="none",
+    summary="every feature of an engine at once",
+    config=Config,
+    networks=networks,
+    noise=noise,
+    updates=(
+        Update("loud", loud, ("ensemble", "number"), clip_norm=0.5),
+        Update("faint", faint, ("pair", "line"), every=2),
+    ),
+    averages={"ensemble": Average(), "pair": Average("after"), "line": Average("after", every=2)},
+    act=act,
+    act_noise=lambda config, dimensions: {"z": Noise((dimensions.action,))},
+    behaviour=behave,
+    deviations=(),
+)
+# The same with a norm that no gradient reaches, and with the averages taken at the other moments.
+QUIET = replace(
+    PROBE,
+    name="quiet probe",
+    updates=(Update("loud", loud, ("ensemble", "number"), clip_norm=1e3), Update("faint", faint, ("pair", "line"))),
+    averages={"ensemble": Average("after"), "pair": Average("before", every=2), "line": Average()},
+)
+RESTATED = {"loud": loud_by_hand, "faint": faint_by_hand}
+
+
+def reveal(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
+    """Every number of the batch and of the noise as a metric."""
+    arrays = {f"batch.{name}": value for name, value in batch._asdict().items()}
+    arrays |= {f"noise.{name}": value for name, value in noise.items()}
+    metrics = {}
+    for name, value in arrays.items():
+        flat = K.xp.reshape(value, (-1,))
+        metrics |= {f"{name}.{index}": flat[index] for index in range(flat.shape[0])}
+    return K.xp.square(models.online.number()), metrics
+
+
+class One(NamedTuple):
+    """A single number."""
+
+    number: Any
+
+
+WINDOW = Algorithm(
+    name="window",
+    paper="none",
+    summary="shows what it is given",
+    config=Config,
+    networks=lambda config, dimensions: One(Parameter(0.5)),
+    noise=noise,
+    updates=(Update("reveal", reveal, ("number",)),),
+    averages={},
+    act=lambda K, config, models, observations, noise: observations,
+    act_noise=lambda config, dimensions: {},
+    behaviour=None,
+    deviations=(),
+)

@@ -1,0 +1,219 @@
+"""What the engines do around a loss: parameters bound, Adam, clipping, averages, windows, noise, seeds, states."""
+
+import functools
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from veloq.core.algorithm import Algorithm
+from veloq.core.networks import Forest, initial_parameters
+from veloq.verification.adam import trajectory
+from veloq.verification.assertions import assert_at_most, assert_close, assert_exact
+from veloq.verification.backends import BACKENDS, Backend
+from veloq.verification.check import check
+from veloq.verification.method_cases import data_for, drift, method_case, pinned
+from veloq.verification.probes import PROBE, QUIET, RESTATED, WINDOW, Config, act_by_hand, behave_by_hand
+from veloq.verification.profiles import examples
+from veloq.verification.restatement import arguments, assert_restated
+from veloq.verification.windows_by_hand import SIZES, TRANSITIONS, first_row, revealed, window
+
+SEEDS = (3, 8)
+STEPS = 5
+DRAWS = 150
+FALSE_ALARM = 1e-6
+CONFIG = Config(batch_size=8, chunk=3)
+
+
+@functools.lru_cache(maxsize=4)
+def engine(backend: Backend, algorithm: str, seeds: tuple[int, ...]) -> Any:
+    """An engine on the small data set, compiled once for all tests of one backend."""
+    method = {each.name: each for each in (PROBE, WINDOW)}[algorithm]
+    return backend.engine.Engine(method, CONFIG, SIZES, TRANSITIONS, seeds, device=backend.device)
+
+
+@functools.lru_cache(maxsize=4)
+def shown(backend: Backend, seeds: tuple[int, ...], steps: int = DRAWS) -> list[list[dict[str, Any]]]:
+    """The batch and noise of every step and seed."""
+    trainer = engine(backend, WINDOW.name, seeds)
+    state, steps_shown = trainer.initial(), []
+    for _ in range(steps):
+        state, metrics = trainer.run(state, 1)
+        steps_shown.append([revealed(metrics, seed, CONFIG, SIZES) for seed in range(len(seeds))])
+    return steps_shown
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=examples(10))
+@check("ENGINE", "networks of every form, bound online, frozen and averaged, equal a by-hand one, and so do gradients")
+def test_networks_and_routing(backend: Backend, seed: int) -> None:
+    """Ensembles, norms, several heads, no hidden layer, a number; what is not trained gets exactly zero."""
+    for update, restated in RESTATED.items():
+        case = method_case(PROBE, seed)
+        assert_restated(backend, case, update, restated, seed)
+
+
+@pytest.mark.parametrize("probe", [PROBE, QUIET], ids=lambda probe: probe.name)
+@check("ENGINE", "Adam, joint clipping, averages before and after the step, rare updates: as a float64 NumPy Adam does")
+def test_updates(framework: Backend, probe: Algorithm) -> None:
+    """Gradients longer than the clip norm and shorter, and some of the size of Adam's epsilon."""
+    case = method_case(probe, 5)
+    start = initial_parameters(probe.declared(case.config, case.dimensions), 5)
+
+    def gradient(update: str, online: Forest, target: Forest) -> Forest:
+        moved = case._replace(online=online, target=target)
+        result: Forest = BACKENDS["reference"].engine.loss_and_gradients(*arguments(moved, update)).gradients
+        return result
+
+    rates = (case.config.learning_rate, case.config.target_rate)
+    online, target = trajectory(probe, *rates, start, gradient, STEPS)
+    build = framework.engine.Engine
+    trainer = build(pinned(case), case.config, case.dimensions, data_for(case), (5,), device=framework.device)
+    flat = trainer.export(trainer.run(trainer.initial(), STEPS)[0])
+    for part, forest in (("online", online), ("target", target)):
+        for network, tree in forest.items():
+            for name, value in tree.items():
+                what = f"{probe.name} {part} {network}.{name} on {framework.name}"
+                allowed = drift(case, value, STEPS)
+                assert_at_most(np.abs(flat[f"{part}/{network}/{name}"][0] - value), allowed, what)
+
+
+@check("ENGINE", "a run starts from its seeds' initial parameters, averages equal to them, moments of what is trained")
+def test_first_state(framework: Backend) -> None:
+    """Exactly, and nothing more is in the state; what no update trains never moves."""
+    trainer = engine(framework, PROBE.name, SEEDS)
+    flat = trainer.export(trainer.initial())
+    moments = {f"{update.name}/{network}" for update in PROBE.updates for network in update.trains}
+    declared = PROBE.declared(CONFIG, SIZES)
+    groups = {f"online/{network}" for network in declared} | {f"target/{network}" for network in PROBE.averages}
+    groups |= {f"adam_{moment}/{name}" for moment in ("first", "second") for name in moments}
+    assert {key.rpartition("/")[0] for key in flat} == groups | {""}
+    later = trainer.export(trainer.run(trainer.initial(), 2)[0])
+    for index, seed in enumerate(SEEDS):
+        forest = initial_parameters(declared, seed)
+        for key, value in flat.items():
+            if key == "step":
+                continue
+            *part, network, name = key.split("/")
+            first = forest[network][name] if len(part) == 1 else np.zeros(value[index].shape, np.float32)
+            assert_exact(value[index], first, key)
+            if part == ["online"]:
+                assert np.array_equal(later[key], value) == (network == "idle"), key
+
+
+@check("ENGINE", "every batch is made of windows of the data: chunk, return, mask, validity, last valid next row")
+def test_batches_are_windows(framework: Backend) -> None:
+    """Windows that end before, at and after an episode's end, beside the window by hand."""
+    met = set()
+    for seeds in shown(framework, SEEDS):
+        for batch in seeds:
+            for row in range(CONFIG.batch_size):
+                start = int(first_row(batch["batch.observations"][row]))
+                met.add(start)
+                for name, value in window(start, CONFIG.chunk, CONFIG.discount)._asdict().items():
+                    assert_close(batch[f"batch.{name}"][row], value, "reduction", f"{name} at {start}", "float32")
+    assert met == set(range(len(TRANSITIONS.rewards) - CONFIG.chunk + 1))
+
+
+@check("ENGINE", "windows start uniformly; noise is standard normal or uniform on [0, 1) as declared")
+def test_draws_have_their_laws(framework: Backend) -> None:
+    """Chi-squared and Kolmogorov-Smirnov; each has a false alarm in a million seeds."""
+    draws = [seed for step in shown(framework, SEEDS) for seed in step]
+    starts = np.concatenate([first_row(draw["batch.observations"]) for draw in draws])
+    count = len(TRANSITIONS.rewards) - CONFIG.chunk + 1
+    assert_at_most(FALSE_ALARM, stats.chisquare(np.bincount(starts, minlength=count)).pvalue, "uniform starts")
+    for name, law in (("wide", "norm"), ("narrow", "norm"), ("time", "uniform")):
+        values = np.concatenate([draw[f"noise.{name}"].ravel() for draw in draws])
+        assert_at_most(FALSE_ALARM, stats.kstest(values, law).pvalue, f"{name} is {law}")
+        assert law == "norm" or (values.min() >= 0.0 and values.max() < 1.0)
+
+
+@check("ENGINE", "noise and windows are fresh in every step, for every seed and for every name")
+def test_draws_are_fresh(framework: Backend) -> None:
+    """Correlations of what must be independent, six standard errors at most: one false alarm in 5e8 each."""
+    draws = {
+        name: np.array(
+            [[seed[name].reshape(CONFIG.batch_size, -1) for seed in step] for step in shown(framework, SEEDS)]
+        )
+        for name in ("noise.wide", "noise.narrow", "noise.time", "batch.observations")
+    }
+    draws["start"] = draws.pop("batch.observations")[..., :1]
+    for name, values in draws.items():
+        uncorrelated(values[1:], values[:-1], f"{name} of neighbouring steps")
+        uncorrelated(values[:, 0], values[:, 1], f"{name} of two seeds")
+        uncorrelated(values[1:, 0], values[:-1, 1], f"{name} of two seeds, a step apart")
+    for first, second in itertools.combinations(draws, 2):
+        width = min(draws[first].shape[-1], draws[second].shape[-1])
+        for part in (slice(None, width), slice(-width, None)):
+            uncorrelated(draws[first][..., part], draws[second][..., part], f"{first} and {second}")
+
+
+def uncorrelated(first: Any, second: Any, what: str) -> None:
+    """The correlation of two equally shaped samples is at most six standard errors."""
+    a, b = (np.ravel(value).astype(float) for value in (first, second))
+    assert_at_most(abs(np.corrcoef(a, b)[0, 1]), 6.0 / np.sqrt(a.size), what)
+
+
+@check("ENGINE", "a seed's batches, noise and training depend neither on the seeds beside it nor on their order")
+def test_seeds_are_independent(framework: Backend) -> None:
+    """Draws to the last bit; training as far as float32 goes."""
+    together, alone = shown(framework, SEEDS), shown(framework, SEEDS[1:], STEPS)
+    for both, single in zip(together, alone, strict=False):
+        for name, value in single[0].items():
+            assert_exact(both[1][name], value, name)
+    runs = [engine(framework, PROBE.name, seeds) for seeds in (SEEDS, SEEDS[1:])]
+    pair, lone = (trainer.export(trainer.run(trainer.initial(), STEPS)[0]) for trainer in runs)
+    case = method_case(PROBE, 0, learning_rate=CONFIG.learning_rate)
+    for key, value in lone.items():
+        if key.startswith(("online", "target")):
+            assert_at_most(np.abs(pair[key][1] - value[0]), drift(case, value[0], STEPS), key)
+
+
+@check("ENGINE", "splitting a run over calls, or saving and restoring it between rare updates, changes no bit")
+def test_runs_may_be_split(framework: Backend) -> None:
+    """Metrics are means over the updates in which they were computed."""
+    trainer = engine(framework, PROBE.name, SEEDS)
+    whole, means = trainer.run(trainer.initial(), STEPS)
+    state, singles = trainer.initial(), []
+    for _ in range(STEPS):
+        state, metrics = trainer.run(trainer.restore(trainer.export(state)), 1)
+        singles.append(metrics)
+    parts = trainer.export(state)
+    for key, value in trainer.export(whole).items():
+        assert_exact(parts[key], value, key)
+    for name, mean in means.items():
+        seen = [np.asarray(metrics[name], np.float32) for metrics in singles if name in metrics]
+        assert len(seen) == (STEPS // 2 if name in ("faint", "out") else STEPS), name
+        assert_close(np.asarray(mean, np.float32), np.mean(seen, axis=0), "reduction", name, "float32")
+
+
+@check("ENGINE", "the engine acts and behaves with each seed's own parameters and averages")
+def test_actions(framework: Backend) -> None:
+    """Beside a policy by hand, after some updates."""
+    trainer = engine(framework, PROBE.name, SEEDS)
+    state, _ = trainer.run(trainer.initial(), STEPS)
+    flat = trainer.export(state)
+    rng = np.random.default_rng(0)
+    s = rng.standard_normal((len(SEEDS), 6, SIZES.observation)).astype(np.float32)
+    z = rng.standard_normal((len(SEEDS), 6, SIZES.action)).astype(np.float32)
+    acted, behaved = trainer.act(state, s, {"z": z}), trainer.behave(state, s, {"z": z})
+    for index in range(len(SEEDS)):
+        online, target = forest_of(flat, "online", index), forest_of(flat, "target", index)
+        wanted = act_by_hand(CONFIG, online, target, s[index], z[index])
+        assert_close(acted[index], wanted, "network", "action", "float32")
+        wanted = behave_by_hand(CONFIG, online, target, s[index], z[index])
+        assert_close(behaved[index], wanted, "network", "behaviour", "float32")
+
+
+def forest_of(flat: dict[str, Any], part: str, index: int) -> Forest:
+    """One seed's parameters out of a flat state, in float64."""
+    forest: Forest = {}
+    for key, value in flat.items():
+        if key.startswith(f"{part}/"):
+            _, network, name = key.split("/")
+            forest.setdefault(network, {})[name] = value[index].astype(np.float64)
+    return forest
