@@ -11,6 +11,7 @@ from veloq.algorithms import ALGORITHMS
 from veloq.verification.assertions import assert_close
 from veloq.verification.backends import Backend
 from veloq.verification.by_hand import BY_HAND
+from veloq.verification.by_hand.record import record_of
 from veloq.verification.check import check, counted, covers
 from veloq.verification.dependence import dependence
 from veloq.verification.method_cases import SETTINGS, MethodCase, drawn_settings, method_case, methods
@@ -78,6 +79,17 @@ def test_dependence(backend: Backend, name: str) -> None:
             for metric, groups in dependence(backend, case, other, update).items():
                 found.setdefault(metric, set()).update(groups)
         assert found == {metric: set(groups.split()) for metric, groups in table.items()}
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@check("METHOD", "each method's record says what is trained, clipped, averaged, drawn and applied, as stated by hand")
+def test_record(backend: Backend, name: str) -> None:
+    """The optimiser's share, the laws and shapes of the noise, the networks' forms, the paper's hyper-parameters."""
+    method = methods(backend)[name]
+    known = {"best_of_n": 3, "flow_steps": 5, "critics": 4, "hidden": (6, 5)}
+    stated, expected = record_of(method, method.config(**known)), BY_HAND[name].record
+    for part, value in expected._asdict().items():
+        assert getattr(stated, part) == value, part
 
 
 @check("METHOD", "every method and every one of its updates is restated by hand, and so is how it acts")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from . import qam, qam_edit, qam_fql
 from .parts import Array, Forest, Situation
+from .record import Record
 
 Loss = Callable[[Situation], tuple[Array, dict[str, Array]]]
 Act = Callable[[Any, Forest, Array, Mapping[str, Array]], Array]
@@ -21,18 +22,20 @@ class ByHand(NamedTuple):
         losses: (situation) -> total and metrics, by update.
         reads: what each metric depends on with one candidate per decision, by update: networks as "online.NAME"
             or "target.NAME", fields as "batch.NAME", noise as "noise.NAME", separated by spaces.
+        record: what the method's record must say.
         act: (config, parameters, observations, noise) -> actions.
         behave: the same for the behaviour policy, None without one.
     """
 
     losses: Mapping[str, Loss]
     reads: Mapping[str, Mapping[str, str]]
+    record: Record
     act: Act
     behave: Act | None
 
 
 BY_HAND: Mapping[str, ByHand] = {
-    "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.act, qam.behave),
-    "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.act, qam.behave),
-    "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.act, qam.behave),
+    "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
+    "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
+    "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
 }

@@ -42,10 +42,9 @@ def output(tree: Tree, head: str, *inputs: Array) -> Array:
     while f"hidden_{layer}.kernel" in tree:
         x = gelu(x @ tree[f"hidden_{layer}.kernel"] + tree[f"hidden_{layer}.bias"])
         if f"hidden_{layer}.norm_scale" in tree:
-            mean = x.mean(axis=-1, keepdims=True)
-            variance = (x * x).mean(axis=-1, keepdims=True) - mean * mean
-            standard = (x - mean) / np.sqrt(variance + 1e-6)
-            x = standard * tree[f"hidden_{layer}.norm_scale"] + tree[f"hidden_{layer}.norm_shift"]
+            off = x - x.mean(axis=-1, keepdims=True)
+            variance = (off**2).mean(axis=-1, keepdims=True)
+            x = off / np.sqrt(variance + 1e-6) * tree[f"hidden_{layer}.norm_scale"] + tree[f"hidden_{layer}.norm_shift"]
         layer += 1
     return x @ tree[f"{head}.kernel"] + tree[f"{head}.bias"]
 

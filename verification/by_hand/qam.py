@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .parts import Array, Forest, Situation, clipped, critic, highest, ode, pessimistic_target, slope, velocity
+from .record import Record, Trained
 
 ROLLOUT = "online.fast target.slow target.critic batch.observations noise.sde_start noise.sde"
 POLICY = "online.fast noise.next_action"
@@ -20,6 +21,38 @@ READS = {
     "adjoint_loss": ROLLOUT,
     "terminal_adjoint": ROLLOUT,
 }
+
+
+RECORD = Record(
+    updates={"joint": Trained(("critic", "slow", "fast"), clip_norm=1.0)},
+    averages={"critic": ("before", 1), "slow": ("before", 1)},
+    noise={
+        "time": "uniform B 1",
+        "behaviour": "normal B A",
+        "sde_start": "normal B A",
+        "sde": "normal T-1 B A",
+        "next_action": "normal n B A",
+    },
+    act_noise={"z": "normal n A"},
+    networks={
+        "critic": "S+A -> value:1 norm scalar K",
+        "slow": "S+A+1 -> velocity:A",
+        "fast": "S+A+1 -> velocity:A",
+    },
+    defaults={
+        "inv_temp": 1.0,
+        "flow_steps": 10,
+        "critics": 10,
+        "rho": 0.5,
+        "hidden": (512, 512, 512, 512),
+        "chunk": 5,
+        "discount": 0.99,
+        "batch_size": 256,
+        "learning_rate": 3e-4,
+        "target_rate": 5e-3,
+        "best_of_n": 1,
+    },
+)
 
 
 def loss(here: Situation) -> tuple[Array, dict[str, Array]]:

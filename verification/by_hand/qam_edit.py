@@ -8,6 +8,7 @@ import numpy as np
 
 from . import qam
 from .parts import Array, Forest, Situation, Tree, clipped, critic, highest, ode, output
+from .record import Record, Trained
 
 EDIT = "online.fast online.edit noise.flow noise.edit batch.observations"
 NEXT = "online.edit noise.next_edit"
@@ -19,6 +20,16 @@ READS = qam.READS | {
     "edit_entropy": EDIT,
     "log_temp": "online.log_temp",
 }
+
+
+RECORD = Record(
+    updates={"joint": Trained(("critic", "slow", "fast", "edit", "log_temp"), clip_norm=1.0)},
+    averages=qam.RECORD.averages,
+    noise={**qam.RECORD.noise, "next_edit": "normal n B A", "flow": "normal B A", "edit": "normal B A"},
+    act_noise={"z": "normal n A", "edit": "normal n A"},
+    networks={**qam.RECORD.networks, "edit": "S+A -> mean:A log_std:A", "log_temp": "0"},
+    defaults={**qam.RECORD.defaults, "edit_scale": 0.1},
+)
 
 
 def edited(config: Any, tree: Tree, s: Array, flow: Array, noise: Array) -> tuple[Array, Array]:

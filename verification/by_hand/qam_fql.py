@@ -7,6 +7,7 @@ import numpy as np
 
 from . import qam
 from .parts import Array, Forest, Situation, clipped, critic, highest, ode, output
+from .record import Record, Trained
 
 POLICY = "online.actor noise.next_action"
 
@@ -16,6 +17,16 @@ READS = qam.READS | {
     "distill_loss": "online.actor online.fast noise.distill batch.observations",
     "actor_q": "online.actor online.critic noise.distill batch.observations",
 }
+
+
+RECORD = Record(
+    updates={"joint": Trained(("critic", "slow", "fast", "actor"), clip_norm=1.0)},
+    averages=qam.RECORD.averages,
+    noise={**qam.RECORD.noise, "distill": "normal B A"},
+    act_noise=qam.RECORD.act_noise,
+    networks={**qam.RECORD.networks, "actor": "S+A -> action:A"},
+    defaults={**qam.RECORD.defaults, "distill_weight": 300.0},
+)
 
 
 def chosen(held: Forest, s: Array, z: Array) -> Array:
