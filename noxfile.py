@@ -94,6 +94,24 @@ def bench(session: nox.Session) -> None:
     session.run(str(BIN / "python"), "-m", "veloq.bench", *session.posargs, external=True)
 
 
+@nox.session(venv_backend="none", default=False)
+def mutate(session: nox.Session) -> None:
+    """Mutation testing, a sample in half an hour; then `python docs/generate_mutation.py` publishes the score."""
+    shared_environment(session)
+    output = ROOT / "verification" / "results" / "mutation.json"
+    session.run(
+        str(BIN / "python"), "-m", "veloq.verification.meta", "--output", str(output), *session.posargs, external=True
+    )
+
+
+@nox.session(venv_backend="none", default=False)
+def docs(session: nox.Session) -> None:
+    """Write every generated page of docs/ anew from rows, tables and stored results; `-- --check` only compares."""
+    shared_environment(session)
+    for generator in sorted((ROOT / "docs").glob("generate*.py")):
+        session.run(str(BIN / "python"), str(generator), *session.posargs, external=True)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, import rules and house rules."""

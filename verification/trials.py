@@ -122,7 +122,7 @@ def _of_test(name: str, function: Callable[..., Any]) -> Iterator[Trial]:
         return
     for chosen in itertools.product(*(_values(mark) for mark in marks)):
         given = {key: value for part in chosen for key, value in part.items()}
-        label = "-".join(str(getattr(value, "__name__", value)) for value in given.values())
+        label = "-".join(_label(value) for value in given.values())
         subjects = tuple(value for value in given.values() if isinstance(value, str) and value in SPECS)
         run = functools.partial(_run, function, wanted[0], given)
         yield Trial(tuple(checks_of(function)), f"{name}[{label}]" if given else name, wanted[0], subjects, run)
@@ -130,6 +130,10 @@ def _of_test(name: str, function: Callable[..., Any]) -> Iterator[Trial]:
 
 def _run(function: Callable[..., Any], aim: str, given: dict[str, Any], backend: Backend) -> None:
     function(**{aim: backend}, **given)
+
+
+def _label(value: Any) -> str:
+    return str(getattr(value, "__name__", getattr(value, "name", value)))
 
 
 def _names(mark: Any) -> list[str]:

@@ -1,0 +1,113 @@
+"""Planted faults in methods, which run on every backend, and in the engines that run them."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ..backends import Backend
+from ..method_cases import carrying
+from ..trials import Trial, Verdict, judge, trials
+from .fault import Edit
+from .planting import Edit as Change
+from .planting import copied, planted, replacing
+
+
+@dataclass(frozen=True)
+class MethodFault:
+    """A mistake in one method's file.
+
+    Agreement between backends cannot see it, since the file is the same for all of them.
+
+    Attributes:
+        what: the mistake in a few words, unique within the table.
+        kind: its sort.
+        method: the method whose checks must see it.
+        caught_by: id of the check that must turn red.
+        test: the test under that id that does.
+        edit: what changes; `module` is a file of algorithms/.
+    """
+
+    what: str
+    kind: str
+    method: str
+    caught_by: str
+    test: str
+    edit: Edit
+
+    @contextmanager
+    def planted_in(self, backend: Backend) -> Iterator[Backend]:
+        """The backend with a faulty copy of the methods.
+
+        Raises:
+            LookupError: the code no longer has the place where the fault was planted.
+        """
+        with copied("veloq.algorithms", self.edit.module, change(self.edit)) as package:
+            yield carrying(backend, importlib.import_module(package).ALGORITHMS)
+
+    def suspects(self) -> list[Trial]:
+        """The tests of the method under the named id."""
+        return [trial for trial in _named(self.caught_by, self.test) if trial.test.endswith(f"[{self.method}]")]
+
+
+@dataclass(frozen=True)
+class EngineFault:
+    """A mistake in the engine of one or several implementations, and the check and test that must see it.
+
+    Attributes are those of `MethodFault`; `edits` holds the change by implementation, `absent` a reason for each of
+    `where` that has none.
+    """
+
+    what: str
+    kind: str
+    caught_by: str
+    test: str
+    edits: Mapping[str, Edit]
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def planted_in(self, backend: Backend) -> Iterator[Backend]:
+        """A copy of the backend with this fault.
+
+        Raises:
+            LookupError: the fault has no edit there, or the code no longer has the place where it was planted.
+        """
+        if backend.name not in self.edits:
+            raise LookupError(f"{self.what}: not in {backend.name}")
+        edit = self.edits[backend.name]
+        with planted(backend, edit.module, change(edit)) as faulty:
+            yield faulty
+
+    def suspects(self) -> list[Trial]:
+        """The tests under the named id."""
+        return list(_named(self.caught_by, self.test))
+
+
+def change(edit: Edit) -> Change:
+    """The edit as a function of the source; one without `inside` stands at the top level of the module."""
+    if edit.inside:
+        return replacing(edit.old, edit.new, edit.inside)
+
+    def everywhere(source: str) -> str:
+        if source.count(edit.old) != 1:
+            raise LookupError(f"{edit.module}: {edit.old!r} stands {source.count(edit.old)} times, expected once")
+        return source.replace(edit.old, edit.new)
+
+    return everywhere
+
+
+def convicted(fault: MethodFault | EngineFault, backend: Backend) -> Verdict | None:
+    """The first red verdict of the named check on a planted fault; None if all its trials stay green."""
+    with fault.planted_in(backend) as faulty:
+        for trial in fault.suspects():
+            if trial.applies(faulty):
+                verdict = judge(trial, faulty)
+                if verdict is not None and verdict.red:
+                    return verdict
+    return None
+
+
+def _named(check_id: str, test: str) -> Iterator[Trial]:
+    for trial in trials("trial"):
+        if check_id in trial.ids and trial.test.partition("[")[0] == test:
+            yield trial
