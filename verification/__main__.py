@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..core.errors import UsageError
 from .run import main
+from .seal import check_report
 
 
 def _options() -> argparse.Namespace:
@@ -17,11 +18,23 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--profile", choices=("dev", "ci"), default="dev")
     parser.add_argument("--output", type=Path, default=Path("."), help="folder for the reports")
     parser.add_argument("--workers", type=int, default=None, help="processes")
+    parser.add_argument("--seed", type=int, default=None, help="draw the examples of a stored dev report again")
+    parser.add_argument("--check-report", type=Path, default=None, help="only check the hash of a stored report")
     return parser.parse_args()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verify, or check a stored report."""
+    values = vars(options)
+    stored = values.pop("check_report")
+    if stored is None:
+        return main(**values)
+    print(f"{stored}: unchanged, sha256 {check_report(stored)}")
+    return 0
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(**vars(_options())))
+        sys.exit(run(_options()))
     except UsageError as error:
         sys.exit(f"veloq: {error}")

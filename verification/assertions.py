@@ -12,7 +12,12 @@ from .record import current
 
 
 def assert_close(
-    actual: Any, expected: Any, tolerance: str = "recursion", what: str = "", dtype: str = "float64"
+    actual: Any,
+    expected: Any,
+    tolerance: str = "recursion",
+    what: str = "",
+    dtype: str = "float64",
+    column: str = "",
 ) -> None:
     """Entry by entry |actual - expected| ≤ absolute + relative |expected|, same shape, all finite.
 
@@ -21,17 +26,19 @@ def assert_close(
         expected: what it should be, any floating dtype.
         tolerance: class of core.tolerances.
         what: named in the failure and in the report.
-        dtype: "float64" or "float32", whose bound applies; with `--precision fast` float32 has the bound of TF32.
+        dtype: "float64", "float32" or "bfloat16".
+        column: whose bound applies; by default that of `dtype`, with `--precision fast` for float32 that of "tf32".
 
     Raises:
         AssertionError: naming the worst entry.
     """
-    column = "tf32" if dtype == "float32" and precision() == "fast" else dtype
+    column = column or ("tf32" if dtype == "float32" and precision() == "fast" else dtype)
     bound = lookup(tolerance, column)
+    name = dtype_name(actual)
     got, want = _array(actual), _array(expected)
     _same_shape(got, want, what)
-    if str(got.dtype) != dtype:
-        raise AssertionError(f"{what or 'result'}: dtype {got.dtype}, expected {dtype}")
+    if name != dtype:
+        raise AssertionError(f"{what or 'result'}: dtype {name}, expected {dtype}")
     if not np.isfinite(want).all():
         raise AssertionError(f"{what or 'result'}: the expected value is not finite: {want}")
     if not np.isfinite(got).all():
@@ -97,10 +104,18 @@ def assert_order(
         raise AssertionError(f"{what or 'order'}: fitted order {fitted:.3f}, expected {order:g} ± {within:g}")
 
 
+def dtype_name(value: Any) -> str:
+    """The dtype of an array of any framework, as NumPy spells it."""
+    return str(value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype).removeprefix("torch.")
+
+
 def _array(value: Any) -> NDArray[Any]:
+    """The values in NumPy; bfloat16, which NumPy lacks, as float32, which holds every one of its numbers."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
-    return np.asarray(value)
+        value = value.float() if dtype_name(value) == "bfloat16" else value
+    values = np.asarray(value)
+    return values.astype(np.float32) if dtype_name(values) == "bfloat16" else values
 
 
 def _same_shape(got: NDArray[Any], want: NDArray[Any], what: str) -> None:
@@ -115,7 +130,8 @@ def _worst(ratio: NDArray[Any]) -> int:
 def _judge(
     error: NDArray[Any], allowed: NDArray[Any], label: str, what: str, got: NDArray[Any], want: NDArray[Any]
 ) -> None:
-    ratio = error / allowed
+    # A class of exact results allows nothing: no error is within it, any error is infinitely far outside.
+    ratio = np.divide(error, allowed, out=np.where(error > 0, np.inf, 0.0), where=allowed > 0)
     worst = _worst(ratio)
     largest = float(ratio.flat[worst])
     current().measure(largest, float(error.flat[worst]), float(allowed.flat[worst]), label, what)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.errors import UsageError
+
 Array = Any
 STEP = 1e-30  # of the complex step; far below rounding, far above underflow
 _settings = {"device": "cpu", "precision": "highest", "backend": "all"}
@@ -50,12 +52,17 @@ class Backend:
         return _settings["device"]
 
     @property
+    def sees_gpu(self) -> bool:
+        """Whether `--device cuda` can be served; true of the reference, which computes on the CPU whatever is asked."""
+        return True
+
+    @property
     def xp(self) -> Any:
         """The framework's array-API namespace."""
         raise NotImplementedError
 
     def array(self, value: Any, dtype: str = "float64") -> Array:
-        """A fresh array of this backend on the chosen device."""
+        """A fresh array of this backend on the chosen device; `dtype` may be "bfloat16" besides NumPy's."""
         raise NotImplementedError
 
     def numpy(self, value: Array) -> NDArray[Any]:
@@ -115,6 +122,15 @@ class Jax(Backend):
     name, module, framework = "jax", "veloq.backends.jax", "jax"
 
     @property
+    def sees_gpu(self) -> bool:
+        import jax
+
+        try:
+            return bool(jax.devices("gpu"))
+        except RuntimeError:
+            return False
+
+    @property
     def xp(self) -> Any:
         return importlib.import_module("jax.numpy")
 
@@ -122,7 +138,7 @@ class Jax(Backend):
         import jax
 
         place = jax.devices("gpu" if self.device == "cuda" else "cpu")[0]
-        return jax.device_put(np.array(value, dtype=dtype), place)
+        return jax.device_put(np.array(value, dtype=jax.numpy.dtype(dtype)), place)
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         import jax
@@ -148,13 +164,19 @@ class Torch(Backend):
     name, module, framework = "torch", "veloq.backends.torch", "torch"
 
     @property
+    def sees_gpu(self) -> bool:
+        import torch
+
+        return torch.cuda.is_available()
+
+    @property
     def xp(self) -> Any:
         return importlib.import_module("array_api_compat.torch")
 
     def array(self, value: Any, dtype: str = "float64") -> Array:
         import torch
 
-        return torch.tensor(np.array(value, dtype=dtype), device=self.device)
+        return torch.tensor(np.array(value), device=self.device).to(getattr(torch, dtype))
 
     def numpy(self, value: Array) -> NDArray[Any]:
         return np.asarray(value.detach().cpu()) if hasattr(value, "detach") else np.asarray(value)
@@ -192,6 +214,9 @@ def configure(device: str = "cpu", precision: str = "highest") -> None:
     Args:
         device: "cpu" or "cuda".
         precision: "highest" (float32 products in full) or "fast" (TF32 where the device has it).
+
+    Raises:
+        UsageError: "cuda" where a selected framework finds no GPU.
     """
     _settings.update(device=device, precision=precision)
     if not BACKENDS["jax"].missing:
@@ -203,6 +228,13 @@ def configure(device: str = "cpu", precision: str = "highest") -> None:
         import torch
 
         torch.set_float32_matmul_precision("highest" if precision == "highest" else "high")
+    if device == "cuda":
+        blind = [backend.name for backend in selected() if not backend.missing and not backend.sees_gpu]
+        if blind:
+            raise UsageError(
+                f"--device cuda: {' and '.join(blind)} {'finds' if len(blind) == 1 else 'find'} no NVIDIA GPU here; "
+                "install the framework's CUDA build, choose another --backend, or use --device cpu"
+            )
 
 
 def precision() -> str:

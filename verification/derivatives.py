@@ -15,7 +15,12 @@ Leaves = dict[tuple[str, ...], NDArray[Any]]
 Both = Callable[[Tree, Tree, tuple[Array, ...]], tuple[tuple[Array, ...], Tree]]
 
 # A kernel's derivative is at most as well conditioned as the class says that its value is.
-DERIVATIVE_CLASS = {"elementwise": "derivative", "reduction": "derivative", "network": "derivative"}
+DERIVATIVE_CLASS = {
+    "exact": "derivative",
+    "elementwise": "derivative",
+    "reduction": "derivative",
+    "network": "derivative",
+}
 
 
 def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

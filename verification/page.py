@@ -19,25 +19,47 @@ svg .grid { stroke: #e3e7eb } code { font-size: .92em }
 
 
 def page(table: list[Row], report: Mapping[str, Any]) -> str:
-    """The table, the convergence plots, and what was run on what.
+    """What was run on what, the table, the margins and the convergence plots.
 
     Args:
         table: rows of `report.rows`.
-        report: the plain data of `report.as_json`, for settings, versions and totals.
+        report: the plain data of `report.as_json`, sealed.
     """
-    settings = ", ".join(f"{key} {value}" for key, value in report["settings"].items())
-    found = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
     totals = ", ".join(f"{value} {key}" for key, value in report["totals"].items())
     figures = "".join(convergence(curve) for row in table for curve in _distinct(row))
     body = "".join(_row(row) for row in table)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>veloq verification</title>'
         f"<style>{STYLE}</style><h1>veloq verification</h1><p>{escape(totals)}</p>"
-        f"<p>{escape(settings)}<br>{escape(found)}<br>{escape(report['platform']['system'])}</p>"
+        f"{_circumstances(report)}"
         "<table><tr><th>check</th><th>statement</th><th>backends</th><th>examples</th><th>worst error</th>"
         f"<th>tolerance</th><th>error / tolerance</th><th>verdict</th></tr>{body}</table>"
+        f"<h2>Margins</h2>{_margins(report['margins'])}"
         f"<h2>Convergence</h2><p>log error against log h; red: the fitted slope.</p>{figures}</html>\n"
     )
+
+
+def _circumstances(report: Mapping[str, Any]) -> str:
+    parts = {part: report[part] for part in ("settings", "device", "flags", "versions", "platform")}
+    parts["sha256"] = {"of the sources": report["sources_sha256"], "of the report": report["sha256"]}
+    lines = [f"{part}: " + ", ".join(f"{name} {value}" for name, value in each.items()) for part, each in parts.items()]
+    return "<p>" + "<br>".join(escape(line) for line in (report["date"], *lines)) + "</p>"
+
+
+def _margins(closest: list[Mapping[str, Any]]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in ("class", "dtype", "error / tolerance", "comparisons", "where", ""))
+    body = "".join(
+        f"<tr><td>{escape(row['class'])}</td><td>{escape(row['dtype'])}</td>"
+        f'<td class="n">{figure(row["ratio"])}</td><td class="n">{row["comparisons"]}</td>'
+        f"<td>{escape(row['what'])}<br><small>{escape(row['test'])}</small></td><td>{escape(row['remark'])}</td></tr>"
+        for row in closest
+    )
+    return f"<p>The largest error over tolerance that this run met.</p><table><tr>{head}</tr>{body}</table>"
+
+
+def figure(value: float | str) -> str:
+    """A number of the report; JSON's words for what is not finite as they are."""
+    return value if isinstance(value, str) else number(value)
 
 
 def _row(row: Row) -> str:

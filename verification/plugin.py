@@ -1,6 +1,8 @@
 """The pytest plugin of the verification: options, backends, profiles, and the report at the end."""
 
 import json
+import random
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from ..core.errors import UsageError
 from . import profiles
 from .backends import BACKENDS, Backend, configure, select, selected
 from .check import checks_of
+from .environment import environment
 from .page import page
 from .record import begin
-from .report import Outcome, Row, as_json, number, rows
+from .report import Outcome, Row, as_json, margins, number, rows
+from .seal import sealed
 
 DEFAULTS = {"backend": "all", "device": "cpu", "precision": "highest", "examples": None, "report_dir": None}
 # Warnings are errors, except those that the frameworks raise about themselves.
@@ -39,14 +44,21 @@ def option(config: pytest.Config, name: str) -> Any:
     return getattr(config.option, name, DEFAULTS[name])
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     for line in WARNINGS:
         config.addinivalue_line("filterwarnings", line)
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
-    configure(option(config, "device"), option(config, "precision"))
     select(option(config, "backend"))
+    try:
+        configure(option(config, "device"), option(config, "precision"))
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
     profile = getattr(config.option, "hypothesis_profile", None) or "dev"
     profiles.choose(profile, option(config, "examples"))
+    if profile == "dev" and getattr(config.option, "hypothesis_seed", None) is None:
+        # Hypothesis reads the option after this hook, and xdist hands it to its workers: one seed for the whole run.
+        config.option.hypothesis_seed = str(random.SystemRandom().getrandbits(32))
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collector(config), "veloq-report")
 
@@ -112,27 +124,42 @@ class Collector:
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Print the table and write both files."""
+        """Print the table, the margins and the seed, and write both files."""
         table = rows(self.outcomes)
         if not table:
             return
         terminalreporter.section("verification")
         print_table(table, terminalreporter)
+        terminalreporter.section("margins")
+        print_margins(margins(self.outcomes), terminalreporter)
+        terminalreporter.write_line(f"seed: {self.seed()}")
         folder = option(self.config, "report_dir")
         if folder is not None:
             for path in self.write(Path(folder), table):
                 terminalreporter.write_line(f"written: {path}")
 
+    def seed(self) -> str:
+        """What draws the same examples again: `--hypothesis-seed` with this number, or nothing under `ci`."""
+        if profiles.profile_name() == "ci":
+            return "derandomized"
+        return str(getattr(self.config.option, "hypothesis_seed", None) or "random")
+
     def write(self, folder: Path, table: list[Row]) -> list[Path]:
         """Write the JSON and HTML reports into `folder`."""
         settings = {name: option(self.config, name) for name in ("backend", "device", "precision", "examples")}
-        settings["profile"] = profiles.profile_name()
-        settings["seed"] = "derandomized" if settings["profile"] == "ci" else "random"
-        totals = {
+        settings |= {"profile": profiles.profile_name(), "seed": self.seed()}
+        settings["command"] = shlex.join(["pytest", *map(str, self.config.invocation_params.args)])
+        circumstances = {
+            "settings": settings,
+            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            **environment(settings["device"]),
+        }
+        totals: dict[str, float] = {
             state: sum(outcome.outcome == state for outcome in self.outcomes)
             for state in ("passed", "failed", "missing", "skipped")
         }
-        report = as_json(table, settings, {**totals, "seconds": round(time.time() - self.started, 1)})
+        totals["seconds"] = round(time.time() - self.started, 1)
+        report = sealed(as_json(table, margins(self.outcomes), circumstances, totals))
         folder.mkdir(parents=True, exist_ok=True)
         data, html = folder / "verification-report.json", folder / "verification-report.html"
         data.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -153,3 +180,10 @@ def print_table(table: list[Row], reporter: Any) -> None:
             f"{number(row.bound):>11}{number(row.ratio):>10}  {row.statement}"
         )
         reporter.write_line(line, red=row.verdict == "failed", yellow=row.verdict in ("incomplete", "skipped"))
+
+
+def print_margins(closest: list[dict[str, Any]], reporter: Any) -> None:
+    """One line per tolerance class and dtype: the largest error over tolerance, what it was, whether to look at it."""
+    for row in closest:
+        line = f"{row['class']:<12}{row['dtype']:<9}{number(row['ratio']):>8}  {row['what'] or row['test']}"
+        reporter.write_line(f"{line}  [{row['remark']}]" if row["remark"] else line)

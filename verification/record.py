@@ -20,23 +20,31 @@ class Measurement:
     what: str = ""
     comparisons: int = 0
 
+    def take(self, ratio: float, error: float, bound: float, tolerance: str, what: str) -> None:
+        """Count this comparison and keep it if it is the worst so far; NaN counts as infinitely bad."""
+        if ratio != ratio:
+            ratio = float("inf")
+        self.comparisons += 1
+        if self.comparisons == 1 or ratio > self.ratio:
+            self.ratio, self.error, self.bound, self.tolerance, self.what = ratio, error, bound, tolerance, what
+
 
 @dataclass
 class Record:
-    """Everything the report needs to know about one test item."""
+    """Everything the report needs to know about one test item.
+
+    `margins` holds the worst comparison of every tolerance label, "class dtype", that the test met.
+    """
 
     examples: int = 0
     worst: Measurement = field(default_factory=Measurement)
+    margins: dict[str, Measurement] = field(default_factory=dict)
     curves: list[dict[str, Any]] = field(default_factory=list)
 
     def measure(self, ratio: float, error: float, bound: float, tolerance: str, what: str) -> None:
-        """Keep this comparison if it is the worst so far; NaN counts as infinitely bad."""
-        seen = self.worst.comparisons + 1
-        if ratio != ratio:
-            ratio = float("inf")
-        if seen == 1 or ratio > self.worst.ratio:
-            self.worst = Measurement(ratio, error, bound, tolerance, what, seen)
-        self.worst.comparisons = seen
+        """Keep this comparison if it is the worst so far, of all and of those with the same tolerance."""
+        self.worst.take(ratio, error, bound, tolerance, what)
+        self.margins.setdefault(tolerance, Measurement()).take(ratio, error, bound, tolerance, what)
 
     def add_curve(self, what: str, steps: list[float], errors: list[float], order: float, fitted: float) -> None:
         """Keep the points of a convergence plot; one curve per name, the last one drawn."""

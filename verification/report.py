@@ -1,12 +1,10 @@
 """Results gathered by check id: the rows of the table, the JSON file and the HTML page."""
 
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-PACKAGES = ("veloq", "numpy", "scipy", "jax", "torch", "hypothesis", "pytest")
+from ..core.tolerances import LOOK_ABOVE, LOOK_BELOW, TOLERANCES, explanation
 
 
 @dataclass
@@ -88,26 +86,50 @@ def _natural(check_id: str) -> tuple[str, int]:
     return family, int(number) if number.isdigit() else 0
 
 
-def as_json(table: list[Row], settings: Mapping[str, Any], totals: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole report as plain data; infinite errors become strings, which JSON has no number for."""
+def margins(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """The comparison that came closest to each bound, by tolerance class and dtype, with the test that made it."""
+    worst: dict[tuple[str, str], dict[str, Any]] = {}
+    for outcome in outcomes:
+        for label, found in outcome.record.get("margins", {}).items():
+            name, _, dtype = label.partition(" ")
+            if dtype not in TOLERANCES.get(name, {}):
+                continue
+            seen = worst.get((name, dtype))
+            count = found["comparisons"] + (seen["comparisons"] if seen else 0)
+            if seen is None or found["ratio"] > seen["ratio"]:
+                test = outcome.test.rpartition("::")[2]
+                seen = worst[name, dtype] = {**found, "class": name, "dtype": dtype, "test": test}
+            seen["comparisons"] = count
+    places = list(TOLERANCES)
+    found = sorted(worst.items(), key=lambda item: (places.index(item[0][0]), item[0][1]))
+    return [{**row, "remark": remark(*key, row["ratio"])} for key, row in found]
+
+
+def remark(name: str, dtype: str, margin: float) -> str:
+    """What the table of tolerances says about a margin that deserves a look; empty for an ordinary one."""
+    if LOOK_BELOW <= margin <= LOOK_ABOVE:
+        return ""
+    said = "above 0.5" if margin > LOOK_ABOVE else "below 0.001"
+    return f"{said}: {explanation(name, dtype) or 'not explained'}"
+
+
+def as_json(
+    table: list[Row], closest: list[dict[str, Any]], circumstances: Mapping[str, Any], totals: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The whole report as plain data; infinite errors become strings, which JSON has no number for.
+
+    Args:
+        table: of `rows`.
+        closest: of `margins`.
+        circumstances: settings, and what `environment.environment` found.
+        totals: of the run.
+    """
     return {
-        "settings": dict(settings),
-        "versions": versions(),
-        "platform": {"system": platform.platform(), "python": platform.python_version()},
+        **circumstances,
         "totals": dict(totals),
+        "margins": _plain(closest),
         "checks": [{**_plain(vars(row)), "verdict": row.verdict} for row in table],
     }
-
-
-def versions() -> dict[str, str]:
-    """Installed versions; what is not installed says so."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def _plain(value: Any) -> Any:

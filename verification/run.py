@@ -16,6 +16,7 @@ def main(
     profile: str = "dev",
     output: Path = Path("."),
     workers: int | None = None,
+    seed: int | None = None,
 ) -> int:
     """Check every kernel and identity, print the table, write `verification-report.json` and `.html`.
 
@@ -27,6 +28,7 @@ def main(
         profile: "dev" draws about a tenth of the stated counts, "ci" all of them, derandomised.
         output: folder for the two reports.
         workers: processes; by default two on the CPU and one on a GPU.
+        seed: of the examples that the dev profile draws; None for a new one, which the report names.
 
     Returns:
         pytest's exit code: 0 if everything that ran passed.
@@ -59,6 +61,8 @@ def main(
     ]
     if examples is not None:
         arguments.append(f"--examples={examples}")
+    if seed is not None:
+        arguments.append(f"--hypothesis-seed={seed}")
     if workers > 1:
         arguments += ["-n", str(workers)]
     return int(pytest.main(arguments))

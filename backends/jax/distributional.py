@@ -36,7 +36,9 @@ def logsumexp_q(returns: Array, temperature: Scalar, axis: int = 0) -> Array:
     largest = lax.stop_gradient(jnp.max(returns, axis=axis, keepdims=True))
     # expm1 and log1p keep a high temperature, whose exponents are all near zero, from losing its digits.
     mean = jnp.mean(jnp.expm1((returns - largest) / temperature), axis=axis)
-    return jnp.squeeze(largest, axis=axis) + temperature * jnp.log1p(mean)
+    # XLA's float64 log1p on CPUs is off by up to 240 roundings between -0.5 and -0.29 (jaxlib 0.10.2), log is not.
+    log = jnp.where(mean < -0.25, jnp.log(1 + mean), jnp.log1p(mean))
+    return jnp.squeeze(largest, axis=axis) + temperature * log
 
 
 @kernel

@@ -79,7 +79,7 @@ ROWS = (
             Arg("gs", shape="T+1 ... A"),
         ),
         returns=(Out("loss", "..."),),
-        tolerance="reduction",
+        tolerance="loss",
         identities=("ADJ-2", "ADJ-4"),
         examples=100,
     ),

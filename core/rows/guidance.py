@@ -22,7 +22,7 @@ ROWS = (
             Arg("weight", "scalar", domain=Interval(-INFINITY, INFINITY, drawn=(0.0, 2.0))),
         ),
         returns=(Out("v", "... A"),),
-        tolerance="elementwise",
+        tolerance="quotient",
         identities=("GUID-1",),
     ),
     Spec(

@@ -17,7 +17,7 @@ ROWS = (
             Arg("b_max", "scalar", domain=Interval(0.0, INFINITY, True, checked=True, drawn=(2.0, 20.0))),
         ),
         returns=(Out("beta", "T"), Out("alpha", "T"), Out("alpha_bar", "T")),
-        tolerance="recursion",
+        tolerance="elementwise",
         identities=("VP-1",),
     ),
     Spec(

@@ -29,7 +29,7 @@ ROWS = (
         source="DOAL section 2 (clipped double Q)",
         args=(Q,),
         returns=(Out("value", "..."),),
-        tolerance="reduction",
+        tolerance="exact",
         identities=("VAL-1",),
         ties=True,
     ),
