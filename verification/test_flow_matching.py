@@ -10,7 +10,8 @@ from veloq.verification.assertions import assert_close, assert_exact, assert_ord
 from veloq.verification.backends import Array, Backend
 from veloq.verification.check import check
 from veloq.verification.closed_forms import GaussianFlow
-from veloq.verification.fields import MLPField
+from veloq.verification.fields import MLPField, on, velocity
+from veloq.verification.gaussian_cases import fast, parameters
 from veloq.verification.profiles import examples
 
 SEEDS = st.integers(0, 2**31)
@@ -82,14 +83,20 @@ def gaussian_errors(backend: Backend, solver: str, seed: int, bend: float, steps
     # Where s is near 1 the flow is nearly still and has no order to show.
     std = np.array([rng.uniform(0.4, 0.7), rng.uniform(1.6, 2.5)])
     law = GaussianFlow(rng.uniform(-1.0, 1.0, 2), std)
-    x0, velocity = rng.standard_normal((5, 2)), law.velocity(backend.xp)
+    x0 = rng.standard_normal((5, 2))
+    arguments = (*parameters(backend, law), backend.array(bend), backend.array(x0))
+    ends = [backend.numpy(fast(backend, bent_flow, solver, n)(*arguments)) for n in steps]
+    return [float(np.sqrt(np.mean((end - law.flow(x0, 0.0, 1.0)) ** 2))) for end in ends]
+
+
+def bent_flow(backend: Backend, solver: str, steps: int, mean: Array, std: Array, bend: Array, x0: Array) -> Array:
+    """A Gaussian flow run with a bent clock by one of the solvers."""
+    velocity = GaussianFlow(mean, std).velocity(backend.xp)
 
     def field(x: Array, t: Array) -> Array:
         return (1.0 - bend + 2.0 * bend * t) * velocity(x, (1.0 - bend) * t + bend * t * t)
 
-    exact = law.flow(x0, 0.0, 1.0)
-    kernel, start = getattr(backend.K, solver), backend.array(x0)
-    return [float(np.sqrt(np.mean((backend.numpy(kernel(field, start, n)) - exact) ** 2))) for n in steps]
+    return getattr(backend.K, solver)(field, x0, steps)
 
 
 @pytest.mark.parametrize(("solver", "order"), ORDERS)
@@ -118,33 +125,37 @@ def test_midpoint_superconverges(backend: Backend, solver: str, order: int, seed
 @given(seed=SEEDS, action=st.sampled_from([1, 3]))
 @check("FM-2", "the same orders on random networks, against scipy's adaptive DOP853 at 1e-13")
 def test_order_on_networks(backend: Backend, solver: str, order: int, seed: int, action: int) -> None:
-    network = MLPField(seed, action)
-    field, batch = network.field(backend), (6, action)
+    network, batch = MLPField(seed, action), (6, action)
     x0 = np.random.default_rng([seed, 1]).standard_normal(batch)
 
     def flat(t: float, x: np.ndarray) -> np.ndarray:
-        time = backend.array(np.full((6, 1), t))
-        return np.asarray(backend.numpy(field(backend.array(x.reshape(batch)), time))).ravel()
+        return np.asarray(velocity(np, network.weights, x.reshape(batch), t)).ravel()
 
     exact = solve_ivp(flat, (0.0, 1.0), x0.ravel(), method="DOP853", rtol=1e-13, atol=1e-13).y[:, -1].reshape(batch)
     steps = [16, 32, 64, 128]
-    kernel = getattr(backend.K, solver)
-    errors = [float(np.sqrt(np.mean((backend.numpy(kernel(field, backend.array(x0), n)) - exact) ** 2))) for n in steps]
+    weights, start = on(backend, network.weights, "float64"), backend.array(x0)
+    ends = [backend.numpy(fast(backend, network_flow, solver, n)(weights, start)) for n in steps]
+    errors = [float(np.sqrt(np.mean((end - exact) ** 2))) for end in ends]
     assert_order(steps, errors, order, what=f"{solver} on networks")
+
+
+def network_flow(backend: Backend, solver: str, steps: int, weights: Array, x0: Array) -> Array:
+    """The flow of a network, or its path, by one of the solvers."""
+    return getattr(backend.K, solver)(lambda x, t: velocity(backend.xp, weights, x, t), x0, steps)
 
 
 @settings(max_examples=examples(20))
 @given(seed=SEEDS, steps=st.sampled_from([1, 4, 7]), action=st.sampled_from([1, 3]))
 @check("FM-2", "euler_path starts at the noise, takes each step at its own time, and ends where euler does")
 def test_euler_path(backend: Backend, seed: int, steps: int, action: int) -> None:
-    field = MLPField(seed, action).field(backend)
+    network = MLPField(seed, action)
+    weights = on(backend, network.weights, "float64")
     x0 = np.random.default_rng([seed, 2]).standard_normal((2, 3, action))
-    path = backend.numpy(backend.K.euler_path(field, backend.array(x0), steps))
+    path = backend.numpy(fast(backend, network_flow, "euler_path", steps)(weights, backend.array(x0)))
     assert_exact(path[0], x0, what="first state")
     for i in range(steps):
-        time = backend.array(np.full((2, 3, 1), i / steps))
-        step = path[i] + backend.numpy(field(backend.array(path[i]), time)) / steps
+        step = path[i] + velocity(np, network.weights, path[i], i / steps) / steps
         assert_close(path[i + 1], step, "network", what="one step")
-    end = backend.numpy(backend.K.euler(field, backend.array(x0), steps))
+    end = backend.numpy(fast(backend, network_flow, "euler", steps)(weights, backend.array(x0)))
     assert_close(end, path[-1], "recursion", what="last state")
     assert_exact(np.array(path.shape), np.array([steps + 1, 2, 3, action]), what="shape of the path")

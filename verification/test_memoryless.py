@@ -172,3 +172,27 @@ def test_lean_is_basic_without_residual(backend: Backend, shape: Any, seed: int)
     terminal = normals(backend, seed + 1, *batch, action)
     basic, lean = fast(backend, both_adjoints)(weights, xs, terminal)
     assert_close(backend.numpy(basic), backend.numpy(lean), "recursion", "basic against lean")
+
+
+def gaussian_basic(backend: Backend, mean: Any, std: Any, xs: Any, terminal: Any) -> Any:
+    """The basic adjoint of a Gaussian base without a residual, at its own evaluation times."""
+    base = GaussianFlow(mean, std).velocity(backend.xp)
+    return backend.K.basic_adjoint(base, base, base, xs, terminal)
+
+
+@given(flow=gaussian_flows(actions=(1,)), seed=SEEDS)
+@settings(max_examples=examples(12))
+@check(
+    "ADJ-8",
+    "with a zero residual the basic adjoint tends to the lean adjoint's limit, terminal s² t/c(t), with order 1",
+)
+def test_basic_adjoint_without_residual_converges(backend: Backend, flow: Any, seed: int) -> None:
+    grid, errors = (20, 40, 80, 160), []
+    terminal = 1 + np.abs(np.random.default_rng(seed).standard_normal((2, 1)))
+    for T in grid:
+        # Any path will do: the base is linear in x.
+        xs = normals(backend, seed, T + 1, 2, 1)
+        gs = backend.numpy(fast(backend, gaussian_basic)(*parameters(backend, flow), xs, backend.array(terminal)))
+        limit = flow.lean_adjoint(np.arange(T + 1)[:, None, None] / T, terminal)
+        errors.append(np.abs(gs - limit).max())
+    assert_order(grid, errors, 1, what="basic adjoint, Gaussian base")

@@ -1,7 +1,6 @@
 """Adjoint matching trained to its end where the answer is known in closed form, a tilted mixture: ADJ-9."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,59 +13,17 @@ from veloq.verification.assertions import assert_at_most
 from veloq.verification.backends import Array, Backend
 from veloq.verification.check import check
 from veloq.verification.gaussian_cases import SEEDS
-from veloq.verification.mixtures import Mixture
 from veloq.verification.profiles import examples
+from veloq.verification.tilted_mixtures import EDGES, TiltedMixture
 
 Values = NDArray[np.float64]
 STEPS, SAMPLES, ROUNDS = 40, 3000, 6
 NODES = np.linspace(-1.0, 1.0, 20)  # of the residual field, in units of the largest state of the base's rollout
-EDGES = np.concatenate([[-np.inf], np.linspace(-2.0, 2.0, 41), [np.inf]])
 # Total variation after training, of 240 problems: mean 0.027, standard deviation 0.006, largest 0.047. Most is the step
 # of 1/40 (one problem has 0.013 at 1/64 for 0.023), the rest the noise of the rollouts. BOUND is 13 deviations from the
 # mean, 5 if the logarithm is normal. What a wrong adjoint trains is FLOOR + BOUND away by the choice of problems.
 BOUND = 0.1
 FLOOR = 0.2
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A base law p and the critic Q(a) = slope a + curvature a²/2, of actions clipped to [-1, 1] as QAM clips them."""
-
-    law: Mixture
-    slope: float
-    curvature: float
-    inv_temp: float
-
-    @classmethod
-    def random(cls, seed: int) -> "Problem":
-        """The first of a seed's problems whose answer is far from the base, from half the tilt and from twice it."""
-        rng = np.random.default_rng(seed)
-        while True:
-            weights = rng.uniform(0.3, 1.0, 2)
-            law = Mixture(weights / weights.sum(), rng.uniform(-0.8, 0.8, 2), rng.uniform(0.2, 0.45, 2))
-            inv_temp = float(rng.choice([0.4, 2.5]))
-            slope, curvature = rng.choice([-1.0, 1.0]) * rng.uniform(1.5, 3.0), rng.uniform(-6.0, 2.0)
-            problem = cls(law, slope / inv_temp, curvature / inv_temp, inv_temp)
-            if min(problem.distance(problem.masses(factor)) for factor in (-1.0, 0.0, 2.0)) > FLOOR + BOUND:
-                return problem
-
-    def q(self, a: Any) -> Any:
-        """The critic, on arrays of any kind."""
-        return self.slope * a + self.curvature * a**2 / 2.0
-
-    def masses(self, factor: float = 1.0) -> Values:
-        """Shares of p exp(factor · inv_temp · Q)/Z between the edges: forty midpoints in each, and in the tails."""
-        cells = np.concatenate([[-4.0], EDGES[1:-1], [4.0]])
-        inside = (np.arange(40) + 0.5) / 40.0
-        a = cells[:-1, None] + np.diff(cells)[:, None] * inside
-        tilt = np.exp(factor * self.inv_temp * self.q(np.clip(a, -1.0, 1.0)))
-        density = self.law.density(a[..., None], np.ones((1, 1, 1)))[..., 0] * tilt
-        masses = density.mean(axis=1) * np.diff(cells)
-        return np.asarray(masses / masses.sum())
-
-    def distance(self, masses: Values) -> float:
-        """Total variation between the tilted law and the law of these masses, over the cells."""
-        return float(0.5 * np.abs(masses - self.masses()).sum())
 
 
 def hats(xp: Any, x: Array, nodes: Array) -> Array:
@@ -117,7 +74,7 @@ def minimiser(backend: Backend, weights: Values, gs: Values) -> Values:
     return np.asarray(np.linalg.solve(hessian, -slopes[:, :count, None])[..., 0])
 
 
-def trained_masses(backend: Backend, problem: Problem, seed: int, factor: float) -> Values:
+def trained_masses(backend: Backend, problem: TiltedMixture, seed: int, factor: float) -> Values:
     """Shares of the law of the Euler flow after ROUNDS of rollout, lean adjoint (times `factor`) and regression."""
     xp, K = backend.xp, backend.K
     base = problem.law.velocity(backend.array, xp)
@@ -147,7 +104,7 @@ def trained_masses(backend: Backend, problem: Problem, seed: int, factor: float)
 @settings(max_examples=examples(3))
 @check("ADJ-9", "mixture base, quadratic Q: the trained residual reaches p exp(τQ)/Z within 0.1 in total variation")
 def test_training_reaches_the_tilt(backend: Backend, seed: int) -> None:
-    problem = Problem.random(seed)
+    problem = TiltedMixture.random(seed, FLOOR + BOUND)
     assert_at_most(problem.distance(trained_masses(backend, problem, seed, 1.0)), BOUND, "distance of the trained law")
 
 
@@ -159,6 +116,6 @@ def test_training_reaches_the_tilt(backend: Backend, seed: int) -> None:
     "trained on no adjoint, one of the wrong sign or twice the size, the law is farther than 0.2 from the tilt",
 )
 def test_wrong_adjoint_misses_the_tilt(backend: Backend, factor: float, seed: int) -> None:
-    problem = Problem.random(seed)
+    problem = TiltedMixture.random(seed, FLOOR + BOUND)
     distance = problem.distance(trained_masses(backend, problem, seed, factor))
     assert_at_most(FLOOR, distance, "distance below that of the law trained on a wrong adjoint")
