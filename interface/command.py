@@ -192,7 +192,7 @@ def _verify(arguments: list[str]) -> int:
     from .options import VerifyOptions, parse
 
     options = parse(VerifyOptions, arguments, "veloq verify")
-    given = [f"--{name}={value}" for name, value in vars(options).items() if value is not None]
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in vars(options).items() if value is not None]
     # pytest rewrites assertions and turns warnings into errors: it wants an interpreter that has loaded nothing.
     return subprocess.call([sys.executable, "-m", "veloq.verification", *given])
 

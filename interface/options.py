@@ -117,6 +117,10 @@ class VerifyOptions:
     """folder for the reports"""
     workers: int | None = None
     """processes; default two on the CPU, one on a GPU"""
+    seed: int | None = None
+    """draw the examples of a stored dev report again; default a new seed, which the report names"""
+    check_report: Path | None = None
+    """run nothing: only check that a stored verification-report.json is as it was written"""
 
 
 def parse(kind: type[Options], arguments: Sequence[str], command: str, default: Options | None = None) -> Options:

@@ -12,9 +12,10 @@ from tree import ROOT
 import veloq.reference
 
 
-def test_generated_files_are_up_to_date():
+@pytest.mark.parametrize("script", ["generate.py", "generate_tolerances.py"])
+def test_generated_files_are_up_to_date(script):
     answer = subprocess.run(
-        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "docs" / script), "--check"], capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
 

@@ -27,7 +27,7 @@ def decided(case: Case) -> bool:
     if case.spec.name == "meanflow_times":
         rows = float(case.tree["same"]) * case.tree["a"].shape[0]
         # How many leading rows get r = t is stated up to the rounding of the fraction, which is 1/256 of all rows.
-        return rows % 1.0 < 0.85
+        return bool(rows % 1.0 < 0.85)
     if not case.spec.ties:
         return True
     return distance_to_kink(case) > COMPARED.get(case.spec.name, 0.0)

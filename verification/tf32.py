@@ -12,9 +12,9 @@ BITS = 11  # of the significand, its leading one included
 def to_tf32(values: NDArray[Any]) -> NDArray[Any]:
     """The nearest numbers of 11 significant bits, of complex numbers in both parts."""
     if np.iscomplexobj(values):
-        return to_tf32(values.real) + 1j * to_tf32(values.imag)
+        return np.asarray(to_tf32(values.real) + 1j * to_tf32(values.imag))
     fraction, exponent = np.frexp(values)
-    return np.ldexp(np.round(fraction * 2.0**BITS) / 2.0**BITS, exponent)
+    return np.asarray(np.ldexp(np.round(fraction * 2.0**BITS) / 2.0**BITS, exponent))
 
 
 class RoundedWeight:
