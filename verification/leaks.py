@@ -186,8 +186,9 @@ def jvp(probe: Probe) -> Iterator[Leak]:
 
 def dual_numbers(probe: Probe) -> Iterator[Leak]:
     """torch.autograd.forward_ad, without torch.func."""
-    from torch.autograd import forward_ad
+    import torch
 
+    forward_ad: Any = torch.autograd.forward_ad
     tangents = dict(leaves(probe.tangents()))
     with forward_ad.dual_level():
         tree = like(probe.tree(), lambda path, leaf: forward_ad.make_dual(leaf, tangents[path]))
@@ -197,11 +198,6 @@ def dual_numbers(probe: Probe) -> Iterator[Leak]:
 def compiled_jvp(probe: Probe) -> Iterator[Leak]:
     """Forward mode under the compiler."""
     yield from probe.forward(probe.program(probe.tree(), probe.tangents()))
-
-
-def compiled_vjp(probe: Probe) -> Iterator[Leak]:
-    """Reverse mode under the compiler."""
-    yield from probe.reverse(probe.compile(probe.vjp)(probe.tree(), probe.cotangents))
 
 
 def compiled_backward(probe: Probe) -> Iterator[Leak]:
@@ -214,5 +210,5 @@ Mode = Callable[[Probe], Iterator[Leak]]
 EAGER: Mapping[str, tuple[Mode, ...]] = {"jax": (vmap,), "torch": (backward, func_grad, jvp, dual_numbers, vmap)}
 COMPILED: Mapping[str, tuple[Mode, ...]] = {
     "jax": (scan,),
-    "torch": (compiled_jvp, compiled_vjp, compiled_backward),
+    "torch": (compiled_jvp, compiled_backward),
 }

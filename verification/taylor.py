@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,14 +50,20 @@ def value_and_jvp(
         outs = run(tree)
         return tuple(outs[position] for position in kept)
 
+    jvp: Any
     if backend.name == "jax":
         import jax
 
-        return jax.jit(lambda tree, d: jax.jvp(results, (tree,), (d,)))  # type: ignore[no-any-return]
+        jvp = jax.jvp
+    else:
+        import torch
 
-    import torch
+        jvp = torch.func.jvp
 
-    return lambda tree, d: torch.func.jvp(results, (tree,), (d,))  # type: ignore[no-any-return]
+    def both(tree: Tree, d: Tree) -> Any:
+        return jvp(results, (tree,), (d,))
+
+    return backend.compiled(both)
 
 
 def expand(backend: Backend, case: Case, d: Tree) -> tuple[Results, Results]:
