@@ -83,6 +83,13 @@ DERIVATIONS: dict[str, Derivation] = {
         24, 2, 1, 3, "three products of up to six terms and two tanh; two layers with a Lipschitz constant of about 2"
     ),
     "derivative": Derivation(48, 2, 1, 6, "a network forwards and backwards"),
+    "density": Derivation(
+        24,
+        2,
+        100,
+        0,
+        "derivatives of log-densities: five terms of up to 20, where JAX's softplus' is off by 16 roundings",
+    ),
     "recursion": Derivation(
         48,
         8,

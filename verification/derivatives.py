@@ -20,6 +20,7 @@ DERIVATIVE_CLASS = {
     "elementwise": "derivative",
     "reduction": "derivative",
     "network": "derivative",
+    "exponential": "density",
 }
 
 
