@@ -32,7 +32,7 @@ ROWS = (
         args=(Arg("u", "average_field", gradient=True), Arg("x0", shape="... A", gradient=True)),
         returns=(Out("x1", "... A"),),
         tolerance="network",
-        identities=("MF-4",),
+        identities=("MF-4", "MF-3", "MF-5", "MF-6"),
         examples=60,
     ),
 )

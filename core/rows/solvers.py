@@ -28,7 +28,7 @@ ROWS = (
         "euler",
         "Flow from t = 0 to 1 by Euler steps, velocity at the start of each step, no clipping.",
         "x_{i+1} = x_i + h v(x_i, i h),  h = 1/steps",
-        ("FM-2", "MF-4", "REV-2"),
+        ("FM-2", "MF-4", "REV-2", "ADJ-7"),
     ),
     Spec(
         name="euler_path",
