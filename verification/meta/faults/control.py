@@ -50,6 +50,17 @@ FAULTS = (
         torch=Edit("last_field, x,", "field, x,"),
     ),
     Fault(
+        what="memoryless_sde: noise added at the last step",
+        kind="last step",
+        kernel="memoryless_sde",
+        caught_by="ADJ-7",
+        reference=Edit(
+            "xs[T - 1] + h * v", "xs[T - 1] + h * v + math.sqrt(h) * shifted_sigma(1.0 - h, h) * noises[-1]"
+        ),
+        jax=Edit("x + h * v)", "x + h * v + h**0.5 * sigma(t[-2], h) * noises[-1])"),
+        torch=Edit("x + h * last", "x + h * last + math.sqrt(h) * _sigma(steps - 1, steps) * noises[-1]"),
+    ),
+    Fault(
         what="memoryless_sde: velocity at the end of each step's time",
         kind="time",
         kernel="memoryless_sde",
@@ -90,6 +101,15 @@ FAULTS = (
         reference=Edit("keepdims=True) / 2.0", "keepdims=True) / 4.0"),
         jax=Edit("cost = 2 * jnp", "cost = jnp"),
         torch=Edit("2 / _sigma(i, steps)", "1 / _sigma(i, steps)"),
+    ),
+    Fault(
+        what="basic_adjoint: running cost subtracted",
+        kind="sign",
+        kernel="basic_adjoint",
+        caught_by="ADJ-8",
+        reference=Edit("+ h * jacobian(", "- h * jacobian("),
+        jax=Edit("* g) + cost", "* g) - cost"),
+        torch=Edit("+ weight * change", "- weight * change"),
     ),
     Fault(
         what="basic_adjoint: running cost without the step size",

@@ -68,6 +68,15 @@ FAULTS = (
         torch=Edit("(v, torch.ones", "(u(x_t, t, t), torch.ones"),
     ),
     Fault(
+        what="meanflow_target: the first sample's interval for every sample",
+        kind="broadcast",
+        kernel="meanflow_target",
+        caught_by="MF-1",
+        reference=Edit("r[(*sample, 0)] - t[(*sample, 0)]", "(r - t).flat[0]"),
+        jax=Edit("(r - t)", "jnp.ravel(r - t)[0]"),
+        torch=Edit("(r - t)", "(r - t).ravel()[0]"),
+    ),
+    Fault(
         what="meanflow_target: gradient to the network",
         kind="stop-gradient",
         kernel="meanflow_target",

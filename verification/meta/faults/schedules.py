@@ -186,6 +186,15 @@ FAULTS = (
         ),
     ),
     Fault(
+        what="meanflow_times: same · B rounded up",
+        kind="rounding",
+        kernel="meanflow_times",
+        caught_by="MF-7",
+        reference=Edit("math.floor(float(same) * rows + 1e-9)", "math.ceil(float(same) * rows - 1e-9)"),
+        jax=Edit("math.floor(same * batch + 1e-9)", "math.ceil(same * batch - 1e-9)", inside="_leading"),
+        torch=Edit("a.shape[0] + 1e-9", "a.shape[0] + 1 - 1e-9"),
+    ),
+    Fault(
         what="meanflow_times: the share of rows with r ≠ t for its complement",
         kind="inverse",
         kernel="meanflow_times",

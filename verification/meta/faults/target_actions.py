@@ -109,6 +109,15 @@ FAULTS = (
         ),
     ),
     Fault(
+        what="batch_normalized_target: delta times the gradient itself",
+        kind="norm",
+        kernel="batch_normalized_target",
+        caught_by="DOAL-2",
+        reference=Edit("(grad / mean_norm)", "grad"),
+        jax=Edit("(direction / _nonzero(mean_norm))", "grad"),
+        torch=Edit("(direction / _nonzero(norm))", "grad"),
+    ),
+    Fault(
         what="batch_normalized_target: sum of the batch's norms",
         kind="mean and sum",
         kernel="batch_normalized_target",

@@ -1,4 +1,4 @@
-"""QAM's terminal condition for any critic: the box [-1, 1] is where its clip lets the gradient through: ADJ-1."""
+"""The box of actions [-1, 1] is where the clip of QAM's terminal condition lets the gradient through: ADJ-1."""
 
 from typing import Any
 
