@@ -1,10 +1,12 @@
 """The three implementations behind one small interface: arrays in and out, derivatives, compiled calls."""
 
+import copy
+import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from ..core.errors import UsageError
 
 Array = Any
+F = TypeVar("F", bound=Callable[..., Any])
 STEP = 1e-30  # of the complex step; far below rounding, far above underflow
 _settings = {"device": "cpu", "precision": "highest", "backend": "all"}
 
@@ -28,6 +31,18 @@ class Backend:
     name: str
     module: str
     framework: str
+
+    @cached_property
+    def memory(self) -> dict[Any, Any]:
+        """What `kept` functions returned for this backend."""
+        return {}
+
+    def variant(self) -> "Backend":
+        """A copy without any memory of the original, whose `module` or `K` may be set."""
+        other = copy.copy(self)
+        for name in ("K", "engine", "memory"):
+            other.__dict__.pop(name, None)
+        return other
 
     @property
     def missing(self) -> str:
@@ -191,6 +206,22 @@ class Torch(Backend):
         import torch
 
         return _map(torch.func.jvp(function, tuple(args), tuple(tangents))[1], self.numpy)
+
+
+def kept(function: F) -> F:
+    """Like functools.cache for a function of a backend and hashable arguments, with the backend as its memory.
+
+    Compiled programs of a faulty or foreign variant then go when it goes.
+    """
+
+    @functools.wraps(function)
+    def remembering(backend: Backend, *args: Any) -> Any:
+        key = (function, args)
+        if key not in backend.memory:
+            backend.memory[key] = function(backend, *args)
+        return backend.memory[key]
+
+    return cast(F, remembering)
 
 
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Reference(), Jax(), Torch())}

@@ -1,7 +1,6 @@
 """Calling a kernel on drawn data: the case's plain arrays become one backend's arrays, weights become callables."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from ..core.rows import SPECS
 from ..core.spec import Arg
 from .assertions import assert_close, assert_exact
-from .backends import BACKENDS, Array, Backend
+from .backends import BACKENDS, Array, Backend, kept
 from .fields import average_velocity, mean_member, values, velocity
 from .strategies import Case, result_shapes
 from .tf32 import rounding
@@ -29,7 +28,7 @@ def _convert(backend: Backend, value: Any, dtype: str) -> Any:
     return backend.array(value, dtype)
 
 
-@cache
+@kept
 def runner(backend: Backend, name: str, integers: tuple[tuple[str, int], ...]) -> Run:
     """The kernel as a function of one tree of arrays, always returning a tuple."""
     spec = SPECS[name]
@@ -46,7 +45,7 @@ def runner(backend: Backend, name: str, integers: tuple[tuple[str, int], ...]) -
     return run
 
 
-@cache
+@kept
 def compiled(backend: Backend, name: str, integers: tuple[tuple[str, int], ...]) -> Run:
     """`runner` under the backend's compiler; kept, so that a shape is compiled once per test run."""
     return backend.compiled(runner(backend, name, integers))

@@ -1,6 +1,5 @@
 """A verdict on somebody's own implementation of a kernel: agreement, derivatives, routing and every identity."""
 
-import copy
 import functools
 import inspect
 import re
@@ -126,7 +125,7 @@ def certify(function: Callable[..., Any], kernel: str, *, backend: str, progress
 def with_kernel(backend: Backend, kernel: str, function: Callable[..., Any]) -> Backend:
     """The backend with one kernel replaced; the original keeps its own."""
     names = {name: getattr(backend.K, name) for name in backend.K.__all__}
-    aimed = copy.copy(backend)
+    aimed = backend.variant()
     aimed.K = SimpleNamespace(**{**names, kernel: _by_position(SPECS[kernel], backend, function)})
     return aimed
 

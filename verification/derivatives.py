@@ -1,13 +1,12 @@
 """Derivatives of a kernel with respect to its whole argument tree, the same way on every backend."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .backends import BACKENDS, STEP, Array, Backend
+from .backends import BACKENDS, STEP, Array, Backend, kept
 from .calls import Tree, runner
 from .strategies import Case
 
@@ -45,7 +44,7 @@ def real_results(case: Case) -> tuple[int, ...]:
     return tuple(position for position, out in enumerate(case.spec.returns) if not out.index)
 
 
-@cache
+@kept
 def both_modes(
     backend: Backend, name: str, integers: tuple[tuple[str, int], ...], kept: tuple[int, ...], jit: bool
 ) -> Both:

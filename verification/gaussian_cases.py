@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from .backends import Array, Backend
+from .backends import Array, Backend, kept
 from .closed_forms import GaussianFlow
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -32,7 +32,7 @@ def slopes(flow: GaussianFlow, seed: int) -> NDArray[np.float64]:
     return signed
 
 
-@functools.cache
+@kept
 def fast(backend: Backend, function: Callable[..., Any], *static: Any) -> Callable[..., Any]:
     """`function(backend, *static, *arrays)` as a function of its arrays, compiled once where there is a compiler.
 

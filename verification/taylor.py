@@ -1,13 +1,12 @@
 """Taylor's remainder f(x + h d) - f(x) - h J d, and steps h at which nothing but its second order is seen."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .backends import BACKENDS, Backend
+from .backends import BACKENDS, Backend, kept
 from .calls import Tree, on_backend, runner, statics
 from .derivatives import Leaves, complex_step, leaves, like, real_results
 from .strategies import Case
@@ -39,7 +38,7 @@ def direction(case: Case, rng: np.random.Generator) -> Tree:
     return tree
 
 
-@cache
+@kept
 def value_and_jvp(
     backend: Backend, name: str, integers: tuple[tuple[str, int], ...], kept: tuple[int, ...]
 ) -> Callable[[Tree, Tree], tuple[Results, Results]]:

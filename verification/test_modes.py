@@ -1,6 +1,5 @@
 """Every kernel eagerly, on strided and read-only inputs that stay untouched, and under vmap."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from veloq.core.rows import SPECS
 from veloq.core.spec import Spec
 from veloq.verification.assertions import assert_close, assert_exact
-from veloq.verification.backends import BACKENDS, Backend, selected
+from veloq.verification.backends import BACKENDS, Backend, kept, selected
 from veloq.verification.calls import assert_agrees, compiled, on_backend, reference, runner, statics, with_numbers
 from veloq.verification.check import counted, covers
 from veloq.verification.profiles import examples
@@ -105,7 +104,7 @@ def single(backend: Backend, name: str, integers: tuple[tuple[str, int], ...]) -
     return (compiled if backend.name == "jax" else runner)(backend, name, integers)
 
 
-@functools.cache
+@kept
 def batched(backend: Backend, name: str, integers: tuple[tuple[str, int], ...]) -> Any:
     """The kernel mapped over the leading axis of its first tree, with the second one shared; kept once compiled."""
     run = runner(backend, name, integers)

@@ -1,7 +1,6 @@
 """Second derivatives: forward-over-reverse, reverse-over-forward, symmetry, and how the reference's J changes."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from veloq.core.rows import SPECS
 from veloq.verification.assertions import assert_at_most, assert_close
-from veloq.verification.backends import Array, Backend
+from veloq.verification.backends import Array, Backend, kept
 from veloq.verification.calls import Tree, on_backend, runner, statics
 from veloq.verification.check import counted, covers
 from veloq.verification.derivatives import DERIVATIVE_CLASS, complex_step, leaves, like, real_results
@@ -108,7 +107,7 @@ def check_hessian(backend: Backend, case: Case, seed: int, expected: float) -> N
     assert_at_most(np.abs(uhv - expected), DIFFERENCE * (1 + abs(expected)), what)
 
 
-@cache
+@kept
 def hessian_products(
     backend: Backend, name: str, integers: tuple[tuple[str, int], ...], kept: tuple[int, ...]
 ) -> Products:

@@ -1,6 +1,5 @@
 """Taylor's remainder: what a derivative leaves over shrinks with the square of the step."""
 
-import copy
 from types import SimpleNamespace
 from typing import Any
 
@@ -125,7 +124,7 @@ def as_tuple(result: Any) -> tuple[Any, ...]:
 def test_a_wrong_derivative_is_seen(framework: Backend, name: str, share: float) -> None:
     """The measure itself: the right value with a derivative that is too small, altogether or by a hundredth."""
     stopped = {"jax": stopped_in_jax, "torch": stopped_in_torch}[framework.name]
-    wrong = copy.copy(framework)
+    wrong = framework.variant()
     # `K` is a cached property: what stands in its place is found first.
     wrong.__dict__["K"] = SimpleNamespace(**{name: stopped(getattr(framework.K, name), share)})
     case = typical(SPECS[name], LAYOUT)

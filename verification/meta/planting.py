@@ -1,7 +1,6 @@
 """A copy of an implementation whose source differs in one place, living beside the original."""
 
 import ast
-import copy
 import importlib
 import itertools
 import sys
@@ -35,9 +34,7 @@ def planted(backend: Backend, module: str, edit: Edit) -> Iterator[Backend]:
         LookupError: the implementation has no such module.
     """
     with copied(backend.module, module, edit) as name:
-        faulty = copy.copy(backend)
-        for cached in ("K", "engine"):
-            faulty.__dict__.pop(cached, None)
+        faulty = backend.variant()
         faulty.module = name
         yield faulty
 
