@@ -97,9 +97,6 @@ DERIVATIONS: dict[str, Derivation] = {
         3,
         "five steps of a network and a sum, errors scaled by h; steps with Lipschitz constant 2 grow e² = 8",
     ),
-    "closed_form": Derivation(
-        24, 100, 1, 3, "a formula that a test divides by, or subtracts from, numbers a hundredth of what went in"
-    ),
     "sampler": Derivation(
         30, 20, 1, 3, "a network and a step; the data estimate divides by √ᾱ ≥ 0.05, the next step multiplies it back"
     ),
