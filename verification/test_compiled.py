@@ -60,8 +60,8 @@ def test_compiled_equals_eager(framework: Backend, case: Any) -> None:
 def test_no_leak_in_generated_code(framework: Backend, name: str) -> None:
     """One loss that keeps a gradient and one target that has none; in JAX the generated code is XLA's."""
     compiler(framework)
-    subject = Probe(framework, (typical(SPECS[name], LAYOUTS[1]),))
-    modes = {
+    subject = Probe(framework, (typical(SPECS[name], LAYOUTS[5]),))
+    modes: dict[str, Callable[[], Any]] = {
         "func.jvp": lambda: subject.forward(
             subject.compile(subject.jvp, "inductor")(subject.tree(), subject.tangents())
         ),
