@@ -24,9 +24,9 @@ from veloq.verification.windows_by_hand import SIZES, TRANSITIONS, first_row, re
 
 SEEDS = (3, 8)
 STEPS = 5
-DRAWS = 150
+DRAWS = 300
 FALSE_ALARM = 1e-6
-CONFIG = Config(batch_size=8, chunk=3)
+CONFIG = Config(batch_size=4, chunk=3, hidden=(4,))  # small: JAX compiles an engine in seconds
 
 
 @functools.lru_cache(maxsize=4)
@@ -61,7 +61,7 @@ def test_networks_and_routing(backend: Backend, seed: int) -> None:
 @check("ENGINE", "Adam, joint clipping, averages before and after the step, rare updates: as a float64 NumPy Adam does")
 def test_updates(framework: Backend, probe: Algorithm) -> None:
     """Gradients longer than the clip norm and shorter, and some of the size of Adam's epsilon."""
-    case = method_case(probe, 5)
+    case = method_case(probe, 5, hidden=(4,))
     start = initial_parameters(probe.declared(case.config, case.dimensions), 5)
 
     def gradient(update: str, online: Forest, target: Forest) -> Forest:
@@ -167,7 +167,7 @@ def test_seeds_are_independent(framework: Backend) -> None:
             assert_exact(both[1][name], value, name)
     runs = [engine(framework, PROBE.name, seeds) for seeds in (SEEDS, SEEDS[1:])]
     pair, lone = (trainer.export(trainer.run(trainer.initial(), STEPS)[0]) for trainer in runs)
-    case = method_case(PROBE, 0, learning_rate=CONFIG.learning_rate)
+    case = method_case(PROBE, 0, learning_rate=CONFIG.learning_rate, hidden=CONFIG.hidden)
     for key, value in lone.items():
         if key.startswith(("online", "target")):
             assert_at_most(np.abs(pair[key][1] - value[0]), drift(case, value[0], STEPS), key)

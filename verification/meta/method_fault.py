@@ -1,7 +1,7 @@
 """Planted faults in methods, which run on every backend, and in the engines that run them."""
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -11,6 +11,8 @@ from ..trials import Trial, Verdict, judge, trials
 from .fault import Edit
 from .planting import Edit as Change
 from .planting import copied, planted, replacing
+
+OPTIMISATIONS = "jax_disable_most_optimizations"
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,28 @@ def change(edit: Edit) -> Change:
 
 def convicted(fault: MethodFault | EngineFault, backend: Backend) -> Verdict | None:
     """The first red verdict of the named check on a planted fault; None if all its trials stay green."""
-    with fault.planted_in(backend) as faulty:
-        for trial in fault.suspects():
-            if trial.applies(faulty):
-                verdict = judge(trial, faulty)
-                if verdict is not None and verdict.red:
-                    return verdict
-    return None
+    with fault.planted_in(backend) as faulty, quickly_compiled(backend):
+        return red(fault.suspects(), faulty)
+
+
+def red(suspects: Iterable[Trial], backend: Backend) -> Verdict | None:
+    """The first red verdict of some trials."""
+    verdicts = (judge(trial, backend) for trial in suspects if trial.applies(backend))
+    return next((verdict for verdict in verdicts if verdict is not None and verdict.red), None)
+
+
+@contextmanager
+def quickly_compiled(backend: Backend) -> Iterator[None]:
+    """JAX compiles most of each trial's time: what is run a few times need not be optimised."""
+    if backend.name != "jax":
+        yield
+        return
+    config = importlib.import_module("jax").config
+    config.update(OPTIMISATIONS, True)
+    try:
+        yield
+    finally:
+        config.update(OPTIMISATIONS, False)
 
 
 def _named(check_id: str, test: str) -> Iterator[Trial]:

@@ -46,7 +46,14 @@ CRITIC = (
         "y = K.td_target_pessimistic(q_next, batch.rewards, config.discount**config.chunk, "
         "K.xp.ones_like(batch.masks), config.rho) * batch.masks",
     ),
-    fault("optimism: the sign of rho", "sign", "qam.critic_loss", "config.rho)", "-config.rho)"),
+    fault(
+        "optimism: the sign of rho",
+        "sign",
+        "qam.critic_loss",
+        "y = K.td_target_pessimistic(q_next, batch.rewards, config.discount**config.chunk, batch.masks, config.rho)",
+        "y = 2.0 * K.td_target_pessimistic(q_next, batch.rewards, config.discount**config.chunk, batch.masks, 0.0) "
+        "- K.td_target_pessimistic(q_next, batch.rewards, config.discount**config.chunk, batch.masks, config.rho)",
+    ),
     fault(
         "windows that leave their episode train the critic",
         "mask",

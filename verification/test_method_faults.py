@@ -1,0 +1,50 @@
+"""Every fault planted in a method or an engine turns the check red that its table names."""
+
+import importlib
+
+import pytest
+
+from veloq.verification.backends import BACKENDS, Backend
+from veloq.verification.check import check
+from veloq.verification.meta.faults.engines import ENGINE_FAULTS
+from veloq.verification.meta.faults.methods import METHOD_FAULTS
+from veloq.verification.meta.method_fault import EngineFault, MethodFault, convicted, red
+from veloq.verification.meta.planting import copied, planted
+from veloq.verification.method_cases import carrying
+
+
+@pytest.mark.parametrize("fault", METHOD_FAULTS, ids=lambda fault: fault.what)
+@check("META", "every fault planted in a method turns its by-hand check red; agreement could not see it")
+def test_method_fault_is_convicted(fault: MethodFault) -> None:
+    """On the reference: the file that carries the fault is the same on all backends."""
+    assert convicted(fault, BACKENDS["reference"]) is not None, f"{fault.what}: {fault.test} stays green"
+
+
+@pytest.mark.parametrize("fault", ENGINE_FAULTS, ids=lambda fault: fault.what)
+@check("META", "every fault planted in an engine turns the check red that the table names")
+def test_engine_fault_is_convicted(backend: Backend, fault: EngineFault) -> None:
+    if backend.name not in fault.edits:
+        pytest.skip(f"not in {backend.name}: {fault.absent[backend.name]}")
+    assert convicted(fault, backend) is not None, f"{fault.what}: {fault.test} stays green on {backend.name}"
+
+
+@pytest.mark.parametrize("name", ["reference", "torch"])
+@check("META", "the checks that convict these faults stay green on copies into which nothing was planted")
+def test_copies_without_a_fault_are_acquitted(name: str) -> None:
+    """Not JAX, whose copies take long to compile."""
+    backend = BACKENDS[name]
+    if backend.missing:
+        pytest.skip(backend.missing)
+    suspects = {trial.test: trial for fault in (*METHOD_FAULTS, *ENGINE_FAULTS) for trial in fault.suspects()}
+    with copied("veloq.algorithms", "qam", str) as package, planted(backend, "networks", str) as copy:
+        verdict = red(suspects.values(), carrying(copy, importlib.import_module(package).ALGORITHMS))
+    assert verdict is None, verdict
+
+
+@check("META", "every row of the tables of method and engine faults is unique, has suspects, and says what it lacks")
+def test_tables_are_complete() -> None:
+    faults = (*METHOD_FAULTS, *ENGINE_FAULTS)
+    assert len({fault.what for fault in faults}) == len(faults)
+    assert all(fault.suspects() for fault in faults)
+    for fault in ENGINE_FAULTS:
+        assert set(fault.edits) ^ set(fault.absent) == set(BACKENDS), fault.what
