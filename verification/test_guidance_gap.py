@@ -88,8 +88,7 @@ def relative_gaps(backend: Backend, problem: TiltedMixture, alpha_bar: float) ->
     return [float(np.sqrt(np.sum(weight * (target - exact) ** 2) / size)) for target in targets]
 
 
-# In units of the root mean square of the target, over 300 problems: DAC 0.83 to 4.1, median 1.8; QSM 2.3 to 5.5,
-# median 3.3.
+# In units of the root mean square of the target, over 80 problems: DAC 1.7 to 2.7, QSM 3.0 to 5.0.
 @settings(max_examples=examples(40))
 @given(seed=SEEDS)
 @check("GUID-1", "mixture p, quadratic Q: DAC is exact without noise; at ᾱ = 1/2 it and QSM are off by half and more")
@@ -102,12 +101,10 @@ def test_gap_on_mixtures(backend: Backend, seed: int) -> None:
         assert_at_most(0.5, gap, what=f"gap of {name} at half noise")
 
 
-# Over 150 problems the closest of the three weights ends at 0.21 and more, median 0.33; ADJ-9's trained flow at 0.03.
+# Over 20 problems the closest of the three weights ends at 0.28 to 0.5, median 0.38; the trained flow of ADJ-9 at 0.04.
 @settings(max_examples=examples(4))
 @given(seed=SEEDS)
-@check(
-    "GUID-1", "with any weight of the authors' sweep the guided flow ends over 0.15 in total variation from the tilt"
-)
+@check("GUID-1", "with any weight of the authors' sweep the guided flow ends over 0.2 in total variation from the tilt")
 def test_guided_flow_misses_the_tilt(backend: Backend, seed: int) -> None:
     problem, K, xp = TiltedMixture.random(seed, 0.3), backend.K, backend.xp
     base = problem.law.velocity(backend.array, xp)
@@ -124,4 +121,4 @@ def test_guided_flow_misses_the_tilt(backend: Backend, seed: int) -> None:
     for weight in SWEEP:
         ends = backend.numpy(run(backend.array(start), backend.array(weight)))
         distance = problem.distance(np.histogram(ends, EDGES)[0] / SAMPLES)
-        assert_at_most(0.15, distance, what=f"distance at weight {weight}")
+        assert_at_most(0.2, distance, what=f"distance at weight {weight}")

@@ -19,10 +19,11 @@ from veloq.verification.tilted_mixtures import EDGES, TiltedMixture
 Values = NDArray[np.float64]
 STEPS, SAMPLES, ROUNDS = 40, 3000, 6
 NODES = np.linspace(-1.0, 1.0, 20)  # of the residual field, in units of the largest state of the base's rollout
-# Total variation after training, of 240 problems: mean 0.027, standard deviation 0.006, largest 0.047. Most is the step
-# of 1/40 (one problem has 0.013 at 1/64 for 0.023), the rest the noise of the rollouts. BOUND is 13 deviations from the
-# mean, 5 if the logarithm is normal. What a wrong adjoint trains is FLOOR + BOUND away by the choice of problems.
-BOUND = 0.1
+# Total variation after training, of 104 problems: mean 0.037, standard deviation 0.011, largest 0.071, mostly the step
+# of 1/40, the rest the noise of the rollouts. Its logarithm is about normal, -3.33 ± 0.27: a false alarm at BOUND in
+# some 200,000 problems. Rollouts along the base, or with half the noise, end at 0.16 and 0.15 in the mean of 16
+# problems; what a wrong adjoint trains is FLOOR + BOUND away by the choice of problems.
+BOUND = 0.12
 FLOOR = 0.2
 
 
@@ -102,7 +103,7 @@ def trained_masses(backend: Backend, problem: TiltedMixture, seed: int, factor: 
 
 @given(seed=SEEDS)
 @settings(max_examples=examples(3))
-@check("ADJ-9", "mixture base, quadratic Q: the trained residual reaches p exp(τQ)/Z within 0.1 in total variation")
+@check("ADJ-9", "mixture base, quadratic Q: the trained residual reaches p exp(τQ)/Z within 0.12 in total variation")
 def test_training_reaches_the_tilt(backend: Backend, seed: int) -> None:
     problem = TiltedMixture.random(seed, FLOOR + BOUND)
     assert_at_most(problem.distance(trained_masses(backend, problem, seed, 1.0)), BOUND, "distance of the trained law")

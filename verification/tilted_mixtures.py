@@ -29,10 +29,11 @@ class TiltedMixture:
         """A seed's first problem whose tilt is `apart` from the base, from the reverse tilt and from twice the tilt."""
         rng = np.random.default_rng(seed)
         while True:
-            weights = rng.uniform(0.3, 1.0, 2)
-            law = Mixture(weights / weights.sum(), rng.uniform(-0.8, 0.8, 2), rng.uniform(0.2, 0.45, 2))
+            heavy, sign = rng.uniform(0.7, 0.8), rng.choice([-1.0, 1.0])
+            means = sign * rng.uniform(0.3, 0.5, 2) * np.array([-1.0, 1.0])
+            law = Mixture(np.array([heavy, 1.0 - heavy]), means, rng.uniform(0.18, 0.25, 2))
             inv_temp = float(rng.choice([0.4, 2.5]))
-            slope, curvature = rng.choice([-1.0, 1.0]) * rng.uniform(1.5, 3.0), rng.uniform(-6.0, 2.0)
+            slope, curvature = sign * rng.uniform(3.0, 4.0), rng.uniform(-3.0, 1.0)
             problem = cls(law, slope / inv_temp, curvature / inv_temp, inv_temp)
             if min(problem.distance(problem.masses(factor)) for factor in (-1.0, 0.0, 2.0)) > apart:
                 return problem
