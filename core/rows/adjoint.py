@@ -64,7 +64,7 @@ ROWS = (
         args=(BASE, XS, TERMINAL),
         returns=(Out("gs", "T+1 ... A"),),
         tolerance="recursion",
-        identities=("ADJ-1", "ADJ-5"),
+        identities=("ADJ-1", "ADJ-3", "ADJ-5"),
         examples=40,
     ),
     Spec(

@@ -169,6 +169,30 @@ FAULTS = (
         torch=Edit("k2 = earlier(", "k2 = later("),
     ),
     Fault(
+        what="lean_adjoint_heun: second slope at the earlier time of the later state",
+        kind="evaluation point",
+        kernel="lean_adjoint_heun",
+        caught_by="ADJ-3",
+        reference=Edit("base, xs[i], i / T)", "base, xs[min(i + 1, T)], i / T)"),
+        jax=Edit("slope(x, t, g", "slope(x_next, t, g"),
+        torch=Edit("base, xs[i], i * h)", "base, xs[i + 1], i * h)"),
+    ),
+    Fault(
+        what="lean_adjoint_heun: Jacobian not transposed",
+        kind="transpose",
+        kernel="lean_adjoint_heun",
+        caught_by="ADJ-3",
+        reference=Edit("transposed_product(J, ghat)", "(J @ ghat[..., None])[..., 0]"),
+        jax=Edit(
+            'pullback(lambda x: velocity_at("lean_adjoint_heun", "base", base, x, t), x, g)',
+            'jax.jvp(lambda x: velocity_at("lean_adjoint_heun", "base", base, x, t), (x,), (g,))[1]',
+        ),
+        torch=Edit(
+            'earlier = pullback("lean_adjoint_heun", base, xs[i], i * h)',
+            'earlier = lambda g, i=i: torch.func.jvp(lambda x: velocity("", base, x, i * h), (xs[i],), (g,))[1]',
+        ),
+    ),
+    Fault(
         what="lean_adjoint_heun: ĝ returned for g = t ĝ",
         kind="factor",
         kernel="lean_adjoint_heun",
