@@ -123,4 +123,13 @@ FAULTS = (
         torch=Edit("@without_gradient\n", ""),
         absent=ROUTED_BY_THE_ROW,
     ),
+    Fault(
+        what="advantage_weight: the cap 20 unless told otherwise",
+        kind="default",
+        kernel="advantage_weight",
+        caught_by="VAL-1",
+        reference=Edit("= 100.0", "= 20.0"),
+        jax=Edit("= 100.0", "= 20.0"),
+        torch=Edit("= 100.0", "= 20.0"),
+    ),
 )

@@ -253,4 +253,22 @@ FAULTS = (
         jax=Edit("math.cos(d) * x - math.sin(d) * F", "x - d * F"),
         torch=Edit("cos * x - sin *", "x - d *"),
     ),
+    Fault(
+        what="dac_sample: b_max 20 unless told otherwise",
+        kind="default",
+        kernel="dac_sample",
+        caught_by="VP-1",
+        reference=Edit("b_max: Scalar = 10.0", "b_max: Scalar = 20.0"),
+        jax=Edit("b_max: Scalar = 10.0", "b_max: Scalar = 20.0"),
+        torch=Edit("b_max: Scalar = 10.0", "b_max: Scalar = 20.0"),
+    ),
+    Fault(
+        what="ddim_sample: x cut off between steps",
+        kind="gradient cut",
+        kernel="ddim_sample",
+        caught_by="VP-1",
+        reference=Edit("epsilon = evaluate", "x = x.real\n        epsilon = evaluate"),
+        jax=Edit("epsilon = velocity_at(", "x = lax.stop_gradient(x)\n        epsilon = velocity_at("),
+        torch=Edit("epsilon = velocity", "x = x.detach()\n        epsilon = velocity"),
+    ),
 )

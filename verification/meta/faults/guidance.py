@@ -1,7 +1,7 @@
 """Faults of guidance and of the regression targets of QSM, DAC and CGQL-Linex."""
 
 from ..fault import Edit, Fault
-from .reasons import ONE_BRANCH_AT_A_TIME, ROUTED_BY_THE_ROW
+from .reasons import IN_PLACE, ONE_BRANCH_AT_A_TIME, ROUTED_BY_THE_ROW
 
 FAULTS = (
     Fault(
@@ -179,5 +179,45 @@ FAULTS = (
         jax=Edit("frozen(noise", "arrays(noise"),
         torch=Edit("@without_gradient\n", ""),
         absent=ROUTED_BY_THE_ROW,
+    ),
+    Fault(
+        what="guided_velocity: t floored at 1/100",
+        kind="epsilon",
+        kernel="guided_velocity",
+        caught_by="GUID-1",
+        reference=Edit(" / time", " / max(time, 0.01)"),
+        jax=Edit("jnp.where(inside, t, 1)", "jnp.where(inside, jnp.maximum(t, 0.01), 1)"),
+        torch=Edit("torch.where(started, t, 1)", "torch.where(started, t.clamp(min=0.01), 1)"),
+    ),
+    Fault(
+        what="linex_loss: linear at the cap itself",
+        kind="border",
+        kernel="linex_loss",
+        caught_by="GUID-1",
+        reference=Edit("excess.real > float(maximum)", "excess.real >= float(maximum)"),
+        jax=Edit("delta <= constant", "delta < constant"),
+        torch=Edit("delta <= constant", "delta < constant"),
+    ),
+    Fault(
+        what="linex_loss: the cap 100 unless told otherwise",
+        kind="default",
+        kernel="linex_loss",
+        caught_by="GUID-1",
+        reference=Edit("= 5.0", "= 100.0"),
+        jax=Edit("= 5.0", "= 100.0"),
+        torch=Edit("= 5.0", "= 100.0"),
+    ),
+    Fault(
+        what="dac_target: the noise changed in place",
+        kind="in place",
+        kernel="dac_target",
+        caught_by="MODES",
+        reference=None,
+        jax=None,
+        torch=Edit(
+            "noise - (1 - alpha_bar).sqrt() * grad / (2 * constant(eta, noise))",
+            "noise.sub_((1 - alpha_bar).sqrt() * grad / (2 * constant(eta, noise)))",
+        ),
+        absent=IN_PLACE,
     ),
 )

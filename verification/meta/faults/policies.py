@@ -144,4 +144,56 @@ FAULTS = (
         torch=Edit("log_prob.detach()", "log_prob"),
         absent=ROUTED_BY_THE_ROW,
     ),
+    Fault(
+        what="tanh_normal: log(1 - a² + 1e-6), as many SAC codes have it",
+        kind="epsilon",
+        kernel="tanh_normal",
+        caught_by="POL-1",
+        reference=Edit(
+            "slope: complex = -2.0 * log_cosh",
+            "slope: complex = np.log(1.0 - np.tanh(u) ** 2 + 1e-6)",
+            inside="_log_slope_of_tanh",
+        ),
+        jax=Edit("2 * (math.log(2) - u - jax.nn.softplus(-2 * u))", "jnp.log(1 - jnp.square(jnp.tanh(u)) + 1e-6)"),
+        torch=Edit(
+            "2 * (math.log(2) - u - softplus(-2 * u, threshold=50))", "torch.log(1 - torch.tanh(u).square() + 1e-6)"
+        ),
+    ),
+    Fault(
+        what="tanh_normal: the sample cut off in the correction",
+        kind="gradient cut",
+        kernel="tanh_normal",
+        caught_by="POL-1",
+        reference=Edit("_log_slope_of_tanh(u)", "_log_slope_of_tanh(u.real)"),
+        jax=Edit(
+            "(math.log(2) - u - jax.nn.softplus(-2 * u))",
+            "jax.lax.stop_gradient(math.log(2) - u - jax.nn.softplus(-2 * u))",
+        ),
+        torch=Edit(
+            "(math.log(2) - u - softplus(-2 * u, threshold=50))",
+            "(math.log(2) - u - softplus(-2 * u, threshold=50)).detach()",
+        ),
+    ),
+    Fault(
+        what="gaussian_log_prob: log_std clipped to [-5, 2]",
+        kind="clip",
+        kernel="gaussian_log_prob",
+        caught_by="POL-1",
+        reference=Edit(
+            "z = (x[(*b, d)]",
+            "log_std = np.where(log_std.real > 2.0, 2.0, np.where(log_std.real < -5.0, -5.0, log_std))\n"
+            "            z = (x[(*b, d)]",
+        ),
+        jax=Edit("arrays(x, mean, log_std)", "arrays(x, mean, jnp.clip(log_std, -5, 2))"),
+        torch=Edit("scaled = (", "log_std = log_std.clamp(-5, 2)\n    scaled = ("),
+    ),
+    Fault(
+        what="entropy_temperature_loss: the batch's mean entropy for each sample",
+        kind="batch",
+        kernel="entropy_temperature_loss",
+        caught_by="MODES",
+        reference=Edit("-log_prob[b]", "-log_prob.mean()"),
+        jax=Edit("(-log_prob", "(0 * log_prob - log_prob.mean()"),
+        torch=Edit("-log_prob.detach()", "0 * log_prob.detach() - log_prob.detach().mean()"),
+    ),
 )
