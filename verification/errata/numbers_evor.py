@@ -7,18 +7,18 @@ from scipy.integrate import quad, solve_ivp
 from ... import reference as K
 from ..mixtures import Mixture
 from .numbers_qam import gaussian, one
-from .row import Finding
+from .row import Measured
 
 
-def no_discount(discount: float = 0.9) -> Finding:
+def no_discount(discount: float = 0.9) -> Measured:
     """Fixed point of the flow target for reward 1 for ever, after 1000 backups."""
     printed, right = one(0.0), one(0.0)
     for _ in range(1000):
         printed, right = K.flow_td_target(one(1), one(1), printed), K.flow_td_target(one(1), one(discount), right)
-    return Finding(1 / (1 - discount), float(printed[0, 0]), float(right[0, 0]))
+    return Measured(1 / (1 - discount), float(printed[0, 0]), float(right[0, 0]))
 
 
-def coin(prize: float = 3.0) -> Finding:
+def coin(prize: float = 3.0) -> Measured:
     """Std of the law learned for a last reward of ±prize by a fair coin."""
     law = Mixture(np.array([0.5, 0.5]), np.array([-prize, prize]), np.zeros(2))
     start, weights = hermegauss(20)
@@ -46,10 +46,10 @@ def coin(prize: float = 3.0) -> Finding:
         ends = solve_ivp(velocity, (0.0, 0.999), start, rtol=1e-7, atol=1e-9).y[:, -1]
         return float(np.sqrt(weights @ ends**2))
 
-    return Finding(prize, learned(False), learned(True))
+    return Measured(prize, learned(False), learned(True))
 
 
-def one_backup(std: float = 0.1, reward: float = 1.0) -> Finding:
+def one_backup(std: float = 0.1, reward: float = 1.0) -> Measured:
     """Shift of the learned mean by one backup of a reward, next return N(0.5, std²)."""
     field = gaussian(std, 0.5).velocity(np)
 
@@ -57,65 +57,65 @@ def one_backup(std: float = 0.1, reward: float = 1.0) -> Finding:
         def velocity(t: float, z: np.ndarray) -> np.ndarray:
             time = one(min(t, 1 - 1e-12))
             if consistent:
-                return K.bellman_flow_target(one(reward), one(1), z[None], time, field)[0]
-            return K.flow_td_target(one(reward), one(1), field(z[None], time))[0]
+                return np.asarray(K.bellman_flow_target(one(reward), one(1), z[None], time, field)[0])
+            return np.asarray(K.flow_td_target(one(reward), one(1), field(z[None], time))[0])
 
         return float(solve_ivp(velocity, (0.0, 1.0), np.zeros(1), method="DOP853", rtol=1e-9, atol=1e-9).y[0, -1])
 
     integral = quad(lambda u: 1 / np.sqrt((1 - u) ** 2 + (u * std) ** 2), 0, 1, epsabs=1e-11)[0]
-    return Finding(reward, end(False) - 0.5, end(True) - 0.5, {"closed": reward * std * integral})
+    return Measured(reward, end(False) - 0.5, end(True) - 0.5, {"closed": reward * std * integral})
 
 
-def pointwise(z: float = 0.4, t: float = 0.5, reward: float = 1.0, std: float = 0.5) -> Finding:
+def pointwise(z: float = 0.4, t: float = 0.5, reward: float = 1.0, std: float = 0.5) -> Measured:
     """Velocity of r + Z' at (z, t), and r + the velocity of Z' at the same point, Z' = N(0, std²)."""
     field = gaussian(std).velocity(np)
     truth = gaussian(std, reward).velocity(np)(one(z), one(t))
     printed = K.flow_td_target(one(reward), one(1), field(one(z), one(t)))
     right = K.bellman_flow_target(one(reward), one(1), one(z), one(t), field)
-    return Finding(float(truth[0, 0]), float(printed[0, 0]), float(right[0, 0]))
+    return Measured(float(truth[0, 0]), float(printed[0, 0]), float(right[0, 0]))
 
 
-def same_bonus(value: float = -2.0) -> Finding:
+def same_bonus(value: float = -2.0) -> Measured:
     """Soft value at τ = 1 of a return that is always `value`, read off the learned N(value, 1) and off its samples."""
     draws = np.random.default_rng(0).standard_normal((50, 4000)) + value
     sampled = K.logsumexp_q(draws, 1.0)
     certain = K.logsumexp_q(np.full((50, 1), value), 1.0)
-    return Finding(
+    return Measured(
         value, value + 0.5, float(certain[0]), {"mean": float(sampled.mean() - value), "std": float(sampled.std())}
     )
 
 
-def log_sum(samples: float = 50, tau: float = 1.0) -> Finding:
+def log_sum(samples: float = 50, tau: float = 1.0) -> Measured:
     """Soft value of N returns that are all 2."""
     n = round(samples)
     right = K.logsumexp_q(np.full((n, 1), 2.0), tau)
-    return Finding(2.0, float(2 + tau * np.log(n)), float(right[0]))
+    return Measured(2.0, float(2 + tau * np.log(n)), float(right[0]))
 
 
-def extra_step(steps: float = 10) -> Finding:
+def extra_step(steps: float = 10) -> Measured:
     """Where the unit velocity leads from 0."""
     M = round(steps)
     right = K.euler(lambda x, t: 0 * x + 1, one(0.0), M)
-    return Finding(1.0, (M + 1) / M, float(right[0, 0]))
+    return Measured(1.0, (M + 1) / M, float(right[0, 0]))
 
 
-def reward_count(horizon: float = 5) -> Finding:
+def reward_count(horizon: float = 5) -> Measured:
     """Rewards of 1 that an episode of H steps collects."""
     H = round(horizon)
     rewards = np.ones((1, H))
     ends = np.zeros((1, H))
     total, _, _ = K.chunk_return(rewards, 1 - ends, ends, 1.0)
-    return Finding(float(H), float(len(range(H + 1))), float(np.ravel(total)[0]))
+    return Measured(float(H), float(len(range(H + 1))), float(np.ravel(total)[0]))
 
 
-def stochastic_theorem(eta: float = 1.0) -> Finding:
+def stochastic_theorem(eta: float = 1.0) -> Measured:
     """Q* of an action after which the return is 0 or 1 by a fair coin: eq. 4, and eq. 22."""
     printed = float(K.logsumexp_q(np.array([[0.0], [1.0]]), eta)[0])
     values = [float(K.logsumexp_q(np.array([[z]]), eta)[0]) for z in (0.0, 1.0)]
-    return Finding(0.5, printed, float(np.mean(values)))
+    return Measured(0.5, printed, float(np.mean(values)))
 
 
-def chunk_sum(start: float = 100, length: float = 5) -> Finding:
+def chunk_sum(start: float = 100, length: float = 5) -> Measured:
     """Sum of the rewards r_t..r_{t+k-1} where r_t = t, as in eq. 41 and eq. 43."""
     t, k = round(start), round(length)
     rewards = np.arange(1000.0)
@@ -123,4 +123,4 @@ def chunk_sum(start: float = 100, length: float = 5) -> Finding:
     right, _, _ = K.chunk_return(rewards[None, t : t + k], zeros + 1, zeros, 1.0)
     shifted = float(sum(rewards[t + i] for i in range(1, k + 1)))
     truth = k * t + k * (k - 1) / 2
-    return Finding(truth, float(rewards[1 : t + k].sum()), float(np.ravel(right)[0]), {"shifted": shifted})
+    return Measured(truth, float(rewards[1 : t + k].sum()), float(np.ravel(right)[0]), {"shifted": shifted})

@@ -1,12 +1,14 @@
 """Numbers behind the errata of QAM's adjoint matching and critic."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.integrate import quad, solve_ivp
 
 from ... import reference as K
 from ..closed_forms import GaussianFlow
 from ..mixtures import Mixture
-from .row import Finding
+from .row import Measured
 
 
 def one(value: float) -> np.ndarray:
@@ -19,7 +21,7 @@ def gaussian(std: float, mean: float = 0.0) -> GaussianFlow:
     return GaussianFlow(np.array([mean]), np.array([std]))
 
 
-def marginal_sde(std: float = 0.5, noise: float = 0.5) -> Finding:
+def marginal_sde(std: float = 0.5, noise: float = 0.5) -> Measured:
     """Variance at t = 0.9 of eq. 5 with constant σ² = noise, by the linear SDE's moment equation."""
     end = 0.9
 
@@ -31,7 +33,7 @@ def marginal_sde(std: float = 0.5, noise: float = 0.5) -> Finding:
         solved = solve_ivp(slope, (0.0, end), np.ones(1), method="DOP853", rtol=1e-11, atol=1e-12)
         return float(solved.y[0, -1])
 
-    return Finding((1 - end) ** 2 + end**2 * std**2, variance(+1.0), variance(-1.0))
+    return Measured((1 - end) ** 2 + end**2 * std**2, variance(+1.0), variance(-1.0))
 
 
 def sensitivity(std: float, t: float) -> float:
@@ -39,14 +41,14 @@ def sensitivity(std: float, t: float) -> float:
     return std**2 * t / ((1 - t) ** 2 + t**2 * std**2)
 
 
-def running_cost(std: float = 0.5, tau: float = 1.0) -> Finding:
+def running_cost(std: float = 0.5, tau: float = 1.0) -> Measured:
     """Mean shift at the optimum of eq. 18, Gaussian base and Q(a) = a, by its pointwise minimiser."""
     printed = quad(lambda t: 4 * tau * sensitivity(std, t) ** 2, 0, 1, epsabs=1e-12)[0]
     right = quad(lambda t: tau * sensitivity(std, t) ** 2 * 2 * (1 - t) / max(t, 1e-300), 0, 1, epsabs=1e-12)[0]
-    return Finding(tau * std**2, printed, right)
+    return Measured(tau * std**2, printed, right)
 
 
-def adjoint_sign(rate: float = 0.5, weight: float = 1.0, start: float = 1.0) -> Finding:
+def adjoint_sign(rate: float = 0.5, weight: float = 1.0, start: float = 1.0) -> Measured:
     """dJ/dx(0) for dx = rate x dt, cost ∫ weight x²/2 + x(1): eq. 11 backwards with either sign of its last term."""
     grown = np.exp(rate)
     truth = weight * start * (grown**2 - 1) / (2 * rate) + grown
@@ -58,10 +60,10 @@ def adjoint_sign(rate: float = 0.5, weight: float = 1.0, start: float = 1.0) -> 
         solved = solve_ivp(slope, (1.0, 0.0), np.ones(1), method="DOP853", rtol=1e-12, atol=1e-12)
         return float(solved.y[0, -1])
 
-    return Finding(truth, backwards(-1.0), backwards(+1.0))
+    return Measured(truth, backwards(-1.0), backwards(+1.0))
 
 
-def half(control: float = 0.3, sigma: float = 1.2, slope: float = -0.7) -> Finding:
+def half(control: float = 0.3, sigma: float = 1.2, slope: float = -0.7) -> Measured:
     """Gradient in one step's control of the control objective, and of ‖u + σ g‖² with and without the half."""
     h, eps = 0.1, 1e-6
 
@@ -74,23 +76,23 @@ def half(control: float = 0.3, sigma: float = 1.2, slope: float = -0.7) -> Findi
 
     truth = (objective(control + eps) - objective(control - eps)) / (2 * eps)
     printed = (matching(control + eps) - matching(control - eps)) / (2 * eps)
-    return Finding(truth, printed, printed / 2)
+    return Measured(truth, printed, printed / 2)
 
 
-def pole(steps: float = 10) -> Finding:
+def pole(steps: float = 10) -> Measured:
     """Noise scale of the first step."""
     T = round(steps)
     right = float(K.memoryless_sigma(np.zeros(1), 1 / T)[0])
-    return Finding(float(np.sqrt(2 * (T + 1))), float("inf"), right)
+    return Measured(float(np.sqrt(2 * (T + 1))), float("inf"), right)
 
 
-def last_noise(steps: float = 10) -> Finding:
+def last_noise(steps: float = 10) -> Measured:
     """Spread that the last step of eq. 24 puts on the final action; `memoryless_sde` draws none."""
     T = round(steps)
     printed = float(np.sqrt(2 / T * (1 / T) / (1 - 1 / T)))
     field = gaussian(0.5).velocity(np)
     ends = [K.memoryless_sde(lambda x, t: 0 * x, field, one(0.3), np.full((T - 1, 1, 1), 0.0))[-1] for _ in range(2)]
-    return Finding(0.0, printed, float(abs(ends[1] - ends[0]).max()))
+    return Measured(0.0, printed, float(abs(ends[1] - ends[0]).max()))
 
 
 MIXTURE = Mixture(np.array([0.4, 0.6]), np.array([-0.8, 0.7]), np.array([0.3, 0.4]))
@@ -103,7 +105,7 @@ def rollout(steps: int, seed: int = 0) -> tuple[Mixture, np.ndarray]:
     return MIXTURE, K.memoryless_sde(field, field, rng.standard_normal((1, 1)), rng.standard_normal((steps - 1, 1, 1)))
 
 
-def jacobian_point() -> Finding:
+def jacobian_point() -> Measured:
     """Lean adjoint one step before the middle of a ten-step rollout of a mixture, by both evaluation points."""
     law, xs = rollout(10)
     field, eps, h = law.velocity(np.asarray, np), 1e-6, 0.1
@@ -116,7 +118,7 @@ def jacobian_point() -> Finding:
     for i in range(9, 3, -1):
         printed *= 1 + h * slope(xs[i + 1], (i + 1) * h)
         composed *= 1 + h * slope(xs[i], (i + 1) * h)
-    return Finding(composed, printed, float(K.lean_adjoint(field, xs, one(1.0))[4, 0, 0]))
+    return Measured(composed, printed, float(K.lean_adjoint(field, xs, one(1.0))[4, 0, 0]))
 
 
 def adjoint_error(steps: int, heun: bool, std: float = 0.5) -> float:
@@ -128,12 +130,12 @@ def adjoint_error(steps: int, heun: bool, std: float = 0.5) -> float:
     return float(np.abs(gs - exact).max())
 
 
-def second_order(std: float = 0.5) -> Finding:
+def second_order(std: float = 0.5) -> Measured:
     """Largest adjoint error at T = 10."""
-    return Finding(0.0, adjoint_error(10, False, std), adjoint_error(10, True, std))
+    return Measured(0.0, adjoint_error(10, False, std), adjoint_error(10, True, std))
 
 
-def first_residual(std: float = 0.5) -> Finding:
+def first_residual(std: float = 0.5) -> Measured:
     """Optimum residual -σ² g/2 at t = 0, T = 10, Gaussian base, Q(a) = a: the exact velocity's is s²."""
     flow, h = gaussian(std), 0.1
     gs = K.lean_adjoint(flow.velocity(np), np.zeros((11, 1, 1)), one(-1.0))
@@ -141,10 +143,10 @@ def first_residual(std: float = 0.5) -> Finding:
     # σ² g/2 = (1-t)/t g = (1-t) ĝ with g = t ĝ: ĝ of the Heun kernel at t = 0, by its value at the first step
     steps = 500
     fine = K.lean_adjoint_heun(flow.velocity(np), np.zeros((steps + 1, 1, 1)), one(-1.0))
-    return Finding(std**2, released, -float(fine[1, 0, 0]) * (steps - 1))
+    return Measured(std**2, released, -float(fine[1, 0, 0]) * (steps - 1))
 
 
-def kl_direction(tau: float = 1.0) -> Finding:
+def kl_direction(tau: float = 1.0) -> Measured:
     """Lagrange condition of eq. 15 at the policy of eq. 16, three actions with Q = -1, 0, 1.
 
     At an optimum the constraint's gradient is affine in Q, so that its second difference over the three vanishes.
@@ -152,74 +154,75 @@ def kl_direction(tau: float = 1.0) -> Finding:
     q, base = np.array([-1.0, 0.0, 1.0]), np.array([0.2, 0.5, 0.3])
     policy = base * np.exp(tau * q) / np.sum(base * np.exp(tau * q))
     printed, right = -base / policy, np.log(policy / base) + 1
-    return Finding(0.0, *(float(g[0] - 2 * g[1] + g[2]) for g in (printed, right)))
+    second = [float(g[0] - 2 * g[1] + g[2]) for g in (printed, right)]
+    return Measured(0.0, second[0], second[1])
 
 
-def regressor_input(std: float = 1.0) -> Finding:
+def regressor_input(std: float = 1.0) -> Measured:
     """Std of the samples of a flow trained by eq. 17 as printed: its input z tells nothing of a."""
     steps = 200
     ends = [K.heun(lambda x, t: -x, one(z), steps) - K.heun(lambda x, t: -x, one(0), steps) for z in (1.0,)]
     good = K.heun(gaussian(std).velocity(np), one(1.0), steps)
-    return Finding(std, float(ends[0][0, 0]), float(good[0, 0]))
+    return Measured(std, float(ends[0][0, 0]), float(good[0, 0]))
 
 
-def no_square(low: float = 0.0, high: float = 1.0) -> Finding:
+def no_square(low: float = 0.0, high: float = 1.0) -> Measured:
     """Slope of eq. 23's loss at the mean of two equally likely targets, where the squared loss has none."""
     targets = np.array([low, high])
     q, eps = targets.mean(), 1e-6
 
-    def slope(loss: "np.ufunc") -> float:
+    def slope(loss: Callable[[np.ndarray], np.ndarray]) -> float:
         return float((np.mean(loss(q + eps - targets)) - np.mean(loss(q - eps - targets))) / (2 * eps))
 
-    return Finding(0.0, slope(np.positive), slope(np.square))
+    return Measured(0.0, slope(np.positive), slope(np.square))
 
 
-def average_time(rate: float = 0.005) -> Finding:
+def average_time(rate: float = 0.005) -> Measured:
     """Updates until an exponential average has moved 1 - 1/e of the way."""
-    return Finding(float(-1 / np.log1p(-rate)), rate, 1 / rate)
+    return Measured(float(-1 / np.log1p(-rate)), rate, 1 / rate)
 
 
-def ensemble_std(members: float = 10, seed: float = 0) -> Finding:
+def ensemble_std(members: float = 10, seed: float = 0) -> Measured:
     """Std of an ensemble's values."""
     n = round(members)
     q = np.random.default_rng(round(seed)).standard_normal((n, 1))
     printed = float(np.sqrt(np.sum((q - q.mean()) ** 2)))
     lower = K.td_target_pessimistic(q, np.zeros(1), 1.0, np.ones(1), 1.0)
     truth = float(np.sqrt(np.mean(q**2) - q.mean() ** 2))
-    return Finding(truth, printed, float(q.mean() - lower[0]), {"ratio": printed / truth})
+    return Measured(truth, printed, float(q.mean() - lower[0]), {"ratio": printed / truth})
 
 
-def terminal_mask(reward: float = 0.0, value: float = -5.0, discount: float = 0.99) -> Finding:
+def terminal_mask(reward: float = 0.0, value: float = -5.0, discount: float = 0.99) -> Measured:
     """Target of the step that ends the episode, after which there is nothing."""
     q = np.full((2, 1), value)
     right = K.td_target_pessimistic(q, np.full(1, reward), discount, np.zeros(1), 0.5)
-    return Finding(reward, reward + discount * value, float(right[0]))
+    return Measured(reward, reward + discount * value, float(right[0]))
 
 
-def clip_direction(first: float = 3.0, second: float = 4.0) -> Finding:
+def clip_direction(first: float = 3.0, second: float = 4.0) -> Measured:
     """Ratio of a gradient's two entries after clipping element by element, and to the joint norm."""
     g = np.array([first, second])
     printed, right = np.clip(g, -1, 1), g / max(1.0, float(np.linalg.norm(g)))
-    return Finding(second / first, float(printed[1] / printed[0]), float(right[1] / right[0]))
+    return Measured(second / first, float(printed[1] / printed[0]), float(right[1] / right[0]))
 
 
-def outside_box(a: float = 1.5, tau: float = 1.0) -> Finding:
+def outside_box(a: float = 1.5, tau: float = 1.0) -> Measured:
     """Terminal adjoint at an action outside [-1, 1] for Q(a) = a, as the clipped critic has it."""
     right = K.adjoint_terminal(lambda x: x[None, ..., 0], one(a), tau)
     eps = 1e-6
     truth = -tau * float(np.clip(a + eps, -1, 1) - np.clip(a - eps, -1, 1)) / (2 * eps)
-    return Finding(truth, -tau, float(right[0, 0]))
+    return Measured(truth, -tau, float(right[0, 0]))
 
 
-def sum_or_mean(steps: float = 10) -> Finding:
+def sum_or_mean(steps: float = 10) -> Measured:
     """The matching loss of one trajectory with 2 v/σ + σ g = 1 at every step."""
     T = round(steps)
     gs = np.zeros((T + 1, 1, 1))
     v = np.array([K.memoryless_sigma(np.full((1, 1), i / T), 1 / T) for i in range(T)]) / 2
-    return Finding(float(T), 1.0, float(K.adjoint_matching_loss(v, 0 * v, gs)[0]))
+    return Measured(float(T), 1.0, float(K.adjoint_matching_loss(v, 0 * v, gs)[0]))
 
 
-def transposed() -> Finding:
+def transposed() -> Measured:
     """First entry of g at the step before the last, T = 2, base(x) = A x, A = [[0, 1], [0, 0]], terminal (0, 1)."""
     A, h, terminal, x = np.array([[0.0, 1.0], [0.0, 0.0]]), 0.5, np.array([0.0, 1.0]), np.array([0.3, -0.2])
     xs, eps = np.tile(x, (3, 1)), 1e-6
@@ -231,10 +234,10 @@ def transposed() -> Finding:
     truth = (value(x[0] + eps) - value(x[0] - eps)) / (2 * eps)
     forward = terminal + h * (2 * A @ terminal - terminal)
     gs = K.lean_adjoint(lambda x, t: x @ A.T, xs, terminal)
-    return Finding(truth, float(forward[0]), float(gs[1, 0]))
+    return Measured(truth, float(forward[0]), float(gs[1, 0]))
 
 
-def residual_alone(std: float = 0.5, tau: float = 1.0) -> Finding:
+def residual_alone(std: float = 0.5, tau: float = 1.0) -> Measured:
     """Mean reached by the flow of v*_res, and by base + σ/2 v*_res, Gaussian base of mean 0.3, Q(a) = a."""
     flow = gaussian(std, 0.3)
     tilt = flow.tilted(np.array([tau]))
@@ -249,11 +252,11 @@ def residual_alone(std: float = 0.5, tau: float = 1.0) -> Finding:
         return np.asarray(base(x, np.array([t])) + change(t))
 
     solved = solve_ivp(both, (0.0, 1.0), np.zeros(1), method="DOP853", rtol=1e-11, atol=1e-12)
-    return Finding(float(tilt.mean[0]), float(alone), float(solved.y[0, -1]))
+    return Measured(float(tilt.mean[0]), float(alone), float(solved.y[0, -1]))
 
 
-def norm_over_dimensions(actions: float = 25) -> Finding:
+def norm_over_dimensions(actions: float = 25) -> Measured:
     """Distillation loss of a student one unit off in every one of hA dimensions."""
     A = round(actions)
     v, zero = np.ones((1, A)), np.zeros((1, A))
-    return Finding(1.0, float(A), float(K.flow_matching_loss(v, zero, zero)[0]))
+    return Measured(1.0, float(A), float(K.flow_matching_loss(v, zero, zero)[0]))

@@ -9,7 +9,7 @@ KINDS: tuple[Kind, ...] = ("wrong", "ambiguous", "differs", "undetermined")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Measured:
     """What an evidence function measured.
 
     Args:
@@ -54,7 +54,7 @@ class Erratum:
     right: str
     here: str
     check: str
-    evidence: Callable[..., Finding] | None = None
+    evidence: Callable[..., Measured] | None = None
     shows: str = ""
     fails_by: float = 0.0
     holds_to: float = 1e-9
