@@ -1,6 +1,7 @@
 """Adam, joint clipping and averages once more, slowly, in NumPy float64: what an engine's update must do."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,10 +12,19 @@ Gradient = Callable[[str, Forest, Forest], Forest]  # (update, online, target) -
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
+class Arrived(NamedTuple):
+    """Where some updates lead: parameters, averages, and Adam's moments by update."""
+
+    online: Forest
+    target: Forest
+    first: dict[str, Forest]
+    second: dict[str, Forest]
+
+
 def trajectory(
     algorithm: Algorithm, learning_rate: float, target_rate: float, start: Forest, gradient: Gradient, steps: int
-) -> tuple[Forest, Forest]:
-    """Online and target parameters after some updates from `start` (Kingma & Ba 2015, algorithm 1).
+) -> Arrived:
+    """Parameters, averages and moments after some updates from `start` (Kingma & Ba 2015, algorithm 1).
 
     Args:
         algorithm: what is trained by which update, how often, clipped to which joint norm; what is averaged when.
@@ -50,7 +60,7 @@ def trajectory(
                 source = before if average.when == "before" else online
                 for key, value in target[name].items():
                     target[name][key] = value + target_rate * (source[name][key] - value)
-    return online, target
+    return Arrived(online, target, first, second)
 
 
 def _clip_scale(gradients: list[np.ndarray], norm: float | None) -> float:

@@ -111,11 +111,11 @@ def test_updates(framework: Backend, name: str) -> None:
         return result
 
     rates = (case.config.learning_rate, case.config.target_rate)
-    online, target = trajectory(case.algorithm, *rates, start, gradient, STEPS)
+    arrived = trajectory(case.algorithm, *rates, start, gradient, STEPS)
     engine = module.Engine(pinned(case), case.config, case.dimensions, data_for(case), (seed,), device=framework.device)
     state, _ = engine.run(engine.initial(), STEPS)
     flat = engine.export(state)
-    for part, forest in (("online", online), ("target", target)):
+    for part, forest in (("online", arrived.online), ("target", arrived.target)):
         for network, tree in forest.items():
             for key, value in tree.items():
                 actual = flat[f"{part}/{network}/{key}"][0]

@@ -24,6 +24,7 @@ from veloq.verification.windows_by_hand import SIZES, TRANSITIONS, first_row, re
 
 SEEDS = (3, 8)
 STEPS = 5
+RATE = 0.05  # large: gradients then change from step to step, without which Adam forgives a wrong scale
 DRAWS = 300
 FALSE_ALARM = 1e-6
 CONFIG = Config(batch_size=4, chunk=3, hidden=(4,))  # small: JAX compiles an engine in seconds
@@ -61,7 +62,7 @@ def test_networks_and_routing(backend: Backend, seed: int) -> None:
 @check("ENGINE", "Adam, joint clipping, averages before and after the step, rare updates: as a float64 NumPy Adam does")
 def test_updates(framework: Backend, probe: Algorithm) -> None:
     """Gradients longer than the clip norm and shorter, and some of the size of Adam's epsilon."""
-    case = method_case(probe, 5, hidden=(4,))
+    case = method_case(probe, 5, hidden=(4,), learning_rate=RATE)
     start = initial_parameters(probe.declared(case.config, case.dimensions), 5)
 
     def gradient(update: str, online: Forest, target: Forest) -> Forest:
@@ -70,16 +71,23 @@ def test_updates(framework: Backend, probe: Algorithm) -> None:
         return result
 
     rates = (case.config.learning_rate, case.config.target_rate)
-    online, target = trajectory(probe, *rates, start, gradient, STEPS)
+    arrived = trajectory(probe, *rates, start, gradient, STEPS)
     build = framework.engine.Engine
     trainer = build(pinned(case), case.config, case.dimensions, data_for(case), (5,), device=framework.device)
     flat = trainer.export(trainer.run(trainer.initial(), STEPS)[0])
-    for part, forest in (("online", online), ("target", target)):
+    for part, forest in (("online", arrived.online), ("target", arrived.target)):
         for network, tree in forest.items():
             for name, value in tree.items():
                 what = f"{probe.name} {part} {network}.{name} on {framework.name}"
                 allowed = drift(case, value, STEPS)
                 assert_at_most(np.abs(flat[f"{part}/{network}/{name}"][0] - value), allowed, what)
+    for moment in ("first", "second"):
+        for update, forest in getattr(arrived, moment).items():
+            for network, tree in forest.items():
+                for name, value in tree.items():
+                    got = flat[f"adam_{moment}/{update}/{network}/{name}"][0]
+                    what = f"{probe.name} {moment} moment of {network}.{name} on {framework.name}"
+                    assert_at_most(np.abs(got - value), 1e-3 * np.max(np.abs(value)), what)
 
 
 @check("ENGINE", "a run starts from its seeds' initial parameters, averages equal to them, moments of what is trained")
