@@ -74,10 +74,14 @@ def both_modes(
 
 
 def complex_step(
-    case: Case, tangents: Tree, integers: tuple[tuple[str, int], ...], kept: tuple[int, ...]
+    case: Case,
+    tangents: Tree,
+    integers: tuple[tuple[str, int], ...],
+    kept: tuple[int, ...],
+    reference: Backend = BACKENDS["reference"],
 ) -> tuple[NDArray[Any], ...]:
-    """J tangents of the reference, exact to rounding."""
-    run = runner(BACKENDS["reference"], case.spec.name, integers)
+    """J tangents of the reference, or of a variant of it, exact to rounding."""
+    run = runner(reference, case.spec.name, integers)
     directions = dict(leaves(tangents))
     # An argument that does not move stays real: comparing and rounding it must not meet complex numbers.
     moved = like(

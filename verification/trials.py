@@ -70,7 +70,8 @@ def judge(trial: Trial, backend: Backend) -> Verdict | None:
             trial.run(backend)
         except pytest.skip.Exception:
             return None
-        except Exception as error:  # a faulty kernel may raise anything, and anything is red
+        # A faulty kernel may raise anything, or fail to raise; either is red.
+        except (Exception, pytest.fail.Exception) as error:
             return Verdict(trial, True, error, record.worst)
     return Verdict(trial, False, None, record.worst)
 
