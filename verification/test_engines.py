@@ -151,16 +151,16 @@ def test_draws_are_fresh(framework: Backend) -> None:
     }
     draws["start"] = draws.pop("batch.observations")[..., :1]
     for name, values in draws.items():
-        uncorrelated(values[1:], values[:-1], f"{name} of neighbouring steps")
-        uncorrelated(values[:, 0], values[:, 1], f"{name} of two seeds")
-        uncorrelated(values[1:, 0], values[:-1, 1], f"{name} of two seeds, a step apart")
+        assert_uncorrelated(values[1:], values[:-1], f"{name} of neighbouring steps")
+        assert_uncorrelated(values[:, 0], values[:, 1], f"{name} of two seeds")
+        assert_uncorrelated(values[1:, 0], values[:-1, 1], f"{name} of two seeds, a step apart")
     for first, second in itertools.combinations(draws, 2):
         width = min(draws[first].shape[-1], draws[second].shape[-1])
         for part in (slice(None, width), slice(-width, None)):
-            uncorrelated(draws[first][..., part], draws[second][..., part], f"{first} and {second}")
+            assert_uncorrelated(draws[first][..., part], draws[second][..., part], f"{first} and {second}")
 
 
-def uncorrelated(first: Any, second: Any, what: str) -> None:
+def assert_uncorrelated(first: Any, second: Any, what: str) -> None:
     """The correlation of two equally shaped samples is at most six standard errors."""
     a, b = (np.ravel(value).astype(float) for value in (first, second))
     assert_at_most(abs(np.corrcoef(a, b)[0, 1]), 6.0 / np.sqrt(a.size), what)

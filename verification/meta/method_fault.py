@@ -12,6 +12,8 @@ from .fault import Edit
 from .planting import Edit as Change
 from .planting import copied, planted, replacing
 
+Place = tuple[str, str, str]  # "module.function", old, new; without a function at the module's top level
+NO_ENGINE = "the reference has no optimiser, data or seeds"
 OPTIMISATIONS = "jax_disable_most_optimizations"
 
 
@@ -83,6 +85,25 @@ class EngineFault:
     def suspects(self) -> list[Trial]:
         """The tests under the named id."""
         return list(_named(self.caught_by, self.test))
+
+
+def engine_fault(
+    what: str,
+    kind: str,
+    test: str,
+    jax: Place | None = None,
+    torch: Place | None = None,
+    reference: Place | None = None,
+    absent: Mapping[str, str] | None = None,
+) -> EngineFault:
+    """A row of the table; without an edit for the reference the fault is one of training."""
+    edits = {}
+    for name, place in (("reference", reference), ("jax", jax), ("torch", torch)):
+        if place is not None:
+            module, _, inside = place[0].partition(".")
+            edits[name] = Edit(place[1], place[2], inside=inside, module=module)
+    reasons = {} if reference is not None else {"reference": NO_ENGINE}
+    return EngineFault(what, kind, "ENGINE", test, edits, reasons | dict(absent or {}))
 
 
 def change(edit: Edit) -> Change:

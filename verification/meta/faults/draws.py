@@ -1,0 +1,126 @@
+"""Faults in an engine's windows and noise."""
+
+from ..method_fault import engine_fault
+
+WINDOWS = "test_engines.test_batches_are_windows"
+FRESH = "test_engines.test_draws_are_fresh"
+LAWS = "test_engines.test_draws_have_their_laws"
+SEEDS = "test_engines.test_seeds_are_independent"
+FIRST = "test_engines.test_first_state"
+
+DRAWS = (
+    engine_fault(
+        "the last window is never drawn",
+        "off by one",
+        WINDOWS,
+        jax=("batches.draw_batch", "data.last.shape[0],", "data.last.shape[0] - 1,"),
+        torch=("batches.draw", "torch.randint(self.windows,", "torch.randint(self.windows - 1,"),
+    ),
+    engine_fault(
+        "the next observation is the first row's",
+        "off by one",
+        WINDOWS,
+        jax=("batches.draw_batch", "data.next_observations[data.last[start]]", "data.next_observations[start]"),
+        torch=("batches.batch", "self.next_rows[starts]", "starts"),
+    ),
+    engine_fault(
+        "the next observation is of another episode",
+        "mask",
+        WINDOWS,
+        jax=("batches.windows", "jnp.where(ended, first_end, chunk - 1)", "chunk - 1"),
+        torch=("batches.__init__", "(chunk - 1 - invalid).long()", "(chunk - 1 - 0 * invalid).long()"),
+    ),
+    engine_fault(
+        "the last row that counts is one too late",
+        "off by one",
+        WINDOWS,
+        jax=("batches.windows", "jnp.where(ended, first_end,", "jnp.where(ended, first_end + 1,"),
+        torch=("batches.__init__", "- invalid).long()", "- (invalid - 1).clamp(min=0)).long()"),
+    ),
+    engine_fault(
+        "the chunk's actions are the first, repeated",
+        "window",
+        WINDOWS,
+        jax=("batches.draw_batch", "data.actions[rows]", "data.actions[rows * 0 + start[:, None]]"),
+        torch=("batches.__init__", "(size, 1)", "(size, 0)"),
+    ),
+    engine_fault(
+        "rewards are discounted by a constant",
+        "factor",
+        WINDOWS,
+        jax=("batches.windows", "terminals[index], discount)", "terminals[index], 0.99)"),
+        torch=("batches.__init__", "terminals, discount)", "terminals, 0.99)"),
+    ),
+    engine_fault(
+        "the same draw in every step",
+        "noise",
+        FRESH,
+        jax=("engine._update_all", "fold_in(key, state.step)", "fold_in(key, 0)"),
+        torch=("batches.draw", "generator_seed(seed, step)", "generator_seed(seed, 0)"),
+    ),
+    engine_fault(
+        "the same draw for every seed",
+        "noise",
+        FRESH,
+        jax=("batches.keys", "for seed in seeds]", "for seed in [0] * len(seeds)]"),
+        torch=("batches.draw", "generator_seed(seed, step)", "generator_seed(0, step)"),
+    ),
+    engine_fault(
+        "seed and step are added",
+        "noise",
+        FRESH,
+        jax=(
+            "engine._update_all",
+            "jax.random.fold_in(key, state.step)",
+            "jax.random.fold_in(jax.random.key(0), jax.random.key_data(key)[1].astype(jnp.int32) // 5 + state.step)",
+        ),
+        torch=("batches.draw", "generator_seed(seed, step)", "generator_seed(0, seed // 5 + step)"),
+    ),
+    engine_fault(
+        "the same draw for every name",
+        "noise",
+        FRESH,
+        jax=("batches.draw_noise", "piece.reshape(named[name])", "flat[: piece.size].reshape(named[name])"),
+        torch=(
+            "batches.draw",
+            "sample = torch.randn",
+            "generator.manual_seed(generator_seed(seed, step))\n            sample = torch.randn",
+        ),
+    ),
+    engine_fault(
+        "uniform noise is normal",
+        "noise",
+        LAWS,
+        jax=("batches.draw_noise", "jax.random.uniform", "jax.random.normal"),
+        torch=("batches.draw", "else torch.rand", "else torch.randn"),
+    ),
+    engine_fault(
+        "normal noise of variance two",
+        "noise",
+        LAWS,
+        jax=("batches.draw_noise", "drawn |= {name: piece.reshape", "drawn |= {name: 1.4 * piece.reshape"),
+        torch=("batches.draw", "values[name] = sample(", "values[name] = 1.4 * sample("),
+    ),
+    engine_fault(
+        "a seed's draws depend on its place",
+        "seed",
+        SEEDS,
+        jax=(
+            "batches.keys",
+            "[[seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF] for seed in seeds]",
+            "[[seeds.index(seed), seed & 0xFFFFFFFF] for seed in seeds]",
+        ),
+        torch=(
+            "engine._sample",
+            "self._draws.draw(seed, step) for seed",
+            "self._draws.draw(seed + self.seeds.index(seed), step) for seed",
+        ),
+    ),
+    engine_fault(
+        "all seeds start from the same parameters",
+        "seed",
+        FIRST,
+        jax=("engine.initial", "initial_parameters(declared, seed)", "initial_parameters(declared, 0)"),
+        torch=("engine.initial", "initial_parameters(declared, seed)", "initial_parameters(declared, 0)"),
+    ),
+)

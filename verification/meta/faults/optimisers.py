@@ -1,0 +1,154 @@
+"""Faults in an engine's step: averages, schedules, Adam, clipping, order."""
+
+from ..method_fault import engine_fault
+
+UPDATES = "test_engines.test_updates"
+SEEDS = "test_engines.test_seeds_are_independent"
+
+OPTIMISER = (
+    engine_fault(
+        "averages before the step see the parameters after it",
+        "average",
+        UPDATES,
+        jax=("updates.advance", 'state.online[name] if average.when == "before" else online[name]', "online[name]"),
+        torch=("optimiser.due", "average.when == when", 'when == "after"'),
+    ),
+    engine_fault(
+        "averages after the step see the parameters before it",
+        "average",
+        UPDATES,
+        jax=("updates.advance", 'if average.when == "before" else online[name]', "if True else online[name]"),
+        torch=("optimiser.due", "average.when == when", 'when == "before"'),
+    ),
+    engine_fault(
+        "one minus the target rate",
+        "factor",
+        UPDATES,
+        jax=("updates._averaged", "rate, 0.0)", "1.0 - rate, 0.0)"),
+        torch=("optimiser.move_average", "online[name], rate)", "online[name], 1.0 - rate)"),
+    ),
+    engine_fault(
+        "averages are taken in every update",
+        "schedule",
+        UPDATES,
+        jax=("updates._averaged", "count % average.every == 0", "count % 1 == 0"),
+        torch=("optimiser.due", "(step + 1) % average.every == 0", "True"),
+    ),
+    engine_fault(
+        "rare updates run one step early",
+        "schedule",
+        UPDATES,
+        jax=("updates.advance", "count % update.every == 0", "state.step % update.every == 0"),
+        torch=("engine._advance", "(state.step + 1) % update.every == 0", "state.step % update.every == 0"),
+    ),
+    engine_fault(
+        "Adam without bias correction",
+        "optimiser",
+        UPDATES,
+        jax=("updates._stepping", "optax.ScaleByAdamState(count - 1,", "optax.ScaleByAdamState(count + 10**6,"),
+        torch=("optimiser.adam", "torch.tensor(float(steps)", "torch.tensor(float(steps + 10**6)"),
+    ),
+    engine_fault(
+        "Adam counts every step, not those of its own update",
+        "optimiser",
+        UPDATES,
+        jax=("updates.advance", "count // update.every)", "count)"),
+        torch=(
+            "engine._advance",
+            "state.optimisers[update.name].step()",
+            "[each['step'].add_(update.every - 1) for each in state.optimisers[update.name].state.values()]\n"
+            "            state.optimisers[update.name].step()",
+        ),
+    ),
+    engine_fault(
+        "Adam's betas swapped",
+        "optimiser",
+        UPDATES,
+        jax=("updates.", "b1=0.9, b2=0.999", "b1=0.999, b2=0.9"),
+        torch=("optimiser.adam", "betas=(0.9, 0.999)", "betas=(0.999, 0.9)"),
+    ),
+    engine_fault(
+        "Adam's epsilon inside the root",
+        "optimiser",
+        UPDATES,
+        jax=("updates.", "eps=1e-8", "eps=0.0, eps_root=1e-8"),
+        absent={"torch": "torch.optim.Adam has no such place"},
+    ),
+    engine_fault(
+        "Adam's epsilon a thousand times too large",
+        "optimiser",
+        UPDATES,
+        jax=("updates.", "eps=1e-8", "eps=1e-5"),
+        torch=("optimiser.adam", "eps=1e-8", "eps=1e-5"),
+    ),
+    engine_fault(
+        "the gradient is clipped network by network",
+        "clip",
+        UPDATES,
+        jax=(
+            "updates._stepping",
+            "gradient, _ = optax.clip_by_global_norm(update.clip_norm).update(gradient, optax.EmptyState())",
+            "clip = optax.clip_by_global_norm(update.clip_norm)\n            "
+            "gradient = {name: clip.update(tree, optax.EmptyState())[0] for name, tree in gradient.items()}",
+        ),
+        torch=(
+            "engine._hand_over",
+            "clip_per_seed(flat, update.clip_norm)",
+            "start = 0\n            for network in update.trains:\n"
+            "                end = start + len(gradients[network])\n"
+            "                clip_per_seed(flat[start:end], update.clip_norm)\n                start = end",
+        ),
+    ),
+    engine_fault(
+        "the gradient is clipped element by element",
+        "clip",
+        UPDATES,
+        jax=("updates._stepping", "optax.clip_by_global_norm(", "optax.clip("),
+        torch=(
+            "optimiser.clip_per_seed",
+            "gradient.mul_(scale.reshape(-1, *(1,) * (gradient.ndim - 1)))",
+            "gradient.clamp_(-clip_norm, clip_norm)",
+        ),
+    ),
+    engine_fault(
+        "the gradient is scaled up to the clip norm",
+        "clip",
+        UPDATES,
+        jax=(
+            "updates._stepping",
+            "gradient, _ = optax.clip_by_global_norm(update.clip_norm).update(gradient, optax.EmptyState())",
+            "gradient = jax.tree.map(lambda leaf: leaf * (update.clip_norm / optax.global_norm(gradient)), gradient)",
+        ),
+        torch=("optimiser.clip_per_seed", "norm.clamp(min=clip_norm)", "norm"),
+    ),
+    engine_fault(
+        "one norm over all seeds",
+        "clip",
+        SEEDS,
+        torch=(
+            "optimiser.clip_per_seed",
+            "torch.linalg.vector_norm(torch.stack(norms), dim=0)",
+            "torch.linalg.vector_norm(torch.stack(norms)).expand(seeds)",
+        ),
+        absent={"jax": "seeds are a mapped axis, which an update cannot see"},
+    ),
+    engine_fault(
+        "an update sees the step of the one before it",
+        "order",
+        UPDATES,
+        jax=(
+            "updates.advance",
+            "declared, state, batch, noise, count",
+            "declared, state._replace(online=online), batch, noise, count",
+        ),
+        torch=(
+            "engine._advance",
+            "self._hand_over(state, update, gradients)\n            meter.add(update.name, metrics)\n"
+            '        self._average(state, "before")\n        for update in active:\n            '
+            "state.optimisers[update.name].step()",
+            "self._hand_over(state, update, gradients)\n            meter.add(update.name, metrics)\n"
+            "            state.optimisers[update.name].step()\n"
+            '        self._average(state, "before")',
+        ),
+    ),
+)
