@@ -6,9 +6,9 @@ from .fault import Fault
 
 
 def suspects(fault: Fault) -> list[Trial]:
-    """The trials that may see the fault, the ones under the id that the table names first."""
+    """The trials that may see the fault, first the ones under the id that the table names, about this kernel alone."""
     trials = concerning(fault.kernel, "trial")
-    return sorted(trials, key=lambda trial: fault.caught_by not in trial.ids)
+    return sorted(trials, key=lambda trial: (fault.caught_by not in trial.ids, fault.kernel not in trial.subjects))
 
 
 def convict(fault: Fault, backend: Backend) -> Verdict | None:

@@ -24,6 +24,7 @@ from .reach import kernels_served, serves_engine, users
 
 LIMIT = 240.0  # seconds for one mutant: the slowest unharmed kernel takes a quarter of it
 RENEW = 40  # mutants after which a worker is replaced, since compiled programs pile up in it
+READY = "ready"
 METHODS = ("ALGO", "METHOD", "ENGINE")
 
 
@@ -115,6 +116,8 @@ class _Worker:
             self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
             self.process.start()
             self.done = 0
+            if self.pipe.recv() != READY:  # EOFError if the process failed, and then the run ends
+                raise RuntimeError("a worker did not start")
         self.mutant, self.started = mutant, time.monotonic()
         self.pipe.send(mutant)
 
@@ -149,6 +152,8 @@ class _Worker:
 
 def _serve(pipe: Any) -> None:
     configure()
+    trials("trial")  # an error in the checks themselves must not look like a mutant that was killed
+    pipe.send(READY)
     while True:
         pipe.send(try_mutant(pipe.recv()))
 
