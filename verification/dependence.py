@@ -36,7 +36,8 @@ def replacements(case: MethodCase, other: MethodCase) -> Iterator[tuple[str, Met
         forest: dict[str, Any] = getattr(case, side)
         for name in forest:
             swapped = {**forest, name: getattr(other, side)[name]}
-            yield f"{side}.{name}", case._replace(**{side: swapped})
+            replaced = case._replace(online=swapped) if side == "online" else case._replace(target=swapped)
+            yield f"{side}.{name}", replaced
     for name in case.batch._fields:
         value = getattr(other.batch, name)
         if name in ("masks", "valid"):  # 0 or 1: the other case's may be the same ones

@@ -150,7 +150,7 @@ def reveal(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> 
     """Every number of the batch and of the noise as a metric."""
     arrays = {f"batch.{name}": value for name, value in batch._asdict().items()}
     arrays |= {f"noise.{name}": value for name, value in noise.items()}
-    metrics = {}
+    metrics: Metrics = {}
     for name, value in arrays.items():
         flat = K.xp.reshape(value, (-1,))
         metrics |= {f"{name}.{index}": flat[index] for index in range(flat.shape[0])}

@@ -12,6 +12,8 @@ from veloq.verification.meta.method_fault import EngineFault, MethodFault, convi
 from veloq.verification.meta.planting import copied, planted
 from veloq.verification.method_cases import carrying
 
+FAULTS: tuple[MethodFault | EngineFault, ...] = (*METHOD_FAULTS, *ENGINE_FAULTS)
+
 
 @pytest.mark.parametrize("fault", METHOD_FAULTS, ids=lambda fault: fault.what)
 @check("META", "every fault planted in a method turns its by-hand check red; agreement could not see it")
@@ -35,7 +37,7 @@ def test_copies_without_a_fault_are_acquitted(name: str) -> None:
     backend = BACKENDS[name]
     if backend.missing:
         pytest.skip(backend.missing)
-    suspects = {trial.test: trial for fault in (*METHOD_FAULTS, *ENGINE_FAULTS) for trial in fault.suspects()}
+    suspects = {trial.test: trial for fault in FAULTS for trial in fault.suspects()}
     with copied("veloq.algorithms", "qam", str) as package, planted(backend, "networks", str) as copy:
         verdict = red(suspects.values(), carrying(copy, importlib.import_module(package).ALGORITHMS))
     assert verdict is None, verdict
@@ -43,8 +45,7 @@ def test_copies_without_a_fault_are_acquitted(name: str) -> None:
 
 @check("META", "every row of the tables of method and engine faults is unique, has suspects, and says what it lacks")
 def test_tables_are_complete() -> None:
-    faults = (*METHOD_FAULTS, *ENGINE_FAULTS)
-    assert len({fault.what for fault in faults}) == len(faults)
-    assert all(fault.suspects() for fault in faults)
+    assert len({fault.what for fault in FAULTS}) == len(FAULTS)
+    assert all(fault.suspects() for fault in FAULTS)
     for fault in ENGINE_FAULTS:
         assert set(fault.edits) ^ set(fault.absent) == set(BACKENDS), fault.what

@@ -104,8 +104,11 @@ def adjoint_matching(here: Situation) -> tuple[Array, Array]:
     )
     g, total = terminal, 0.0
     for i in reversed(range(T)):
-        later, carried = (i + 1) * h, g
-        g = g + h * slope(lambda x, u=later, g=carried: (g * (2.0 * base(x, u) - x / u)).sum(axis=-1), path[i])
+
+        def pulled(x: Array, u: float = (i + 1) * h, g: Array = g) -> Array:
+            return (g * (2.0 * base(x, u) - x / u)).sum(axis=-1)
+
+        g = g + h * slope(pulled, path[i])
         residual = velocity(here.live["fast"], s, path[i], i * h) - base(path[i], i * h)
         total = total + ((2.0 * residual / sigma[i] + sigma[i] * g) ** 2).sum(axis=-1).mean()
     return total, terminal
