@@ -12,7 +12,7 @@ from tree import ROOT
 import veloq.reference
 
 
-@pytest.mark.parametrize("script", ["generate.py", "generate_tolerances.py"])
+@pytest.mark.parametrize("script", ["generate.py", "generate_tolerances.py", "generate_errata.py"])
 def test_generated_files_are_up_to_date(script):
     answer = subprocess.run(
         [sys.executable, str(ROOT / "docs" / script), "--check"], capture_output=True, text=True, check=False

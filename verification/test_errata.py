@@ -22,7 +22,7 @@ MEASURED = [pytest.param(row, id=row.name) for row in ROWS if row.evidence]
 TEXTS = ("paper", "equation", "kind", "says", "released", "right", "here", "check", "shows")
 
 
-def judge(row: Erratum, **parameters: float) -> None:
+def assert_row(row: Erratum, **parameters: float) -> None:
     """The faulty formula misses the truth by at least `fails_by`, the right one by at most `holds_to`."""
     assert row.evidence is not None
     found = row.evidence(**parameters)
@@ -41,9 +41,9 @@ def test_rows(row: Erratum) -> None:
     @settings(max_examples=examples(8) if row.ranges else 1)
     @counted
     def holds(parameters: dict[str, Any]) -> None:
-        judge(row, **parameters)
+        assert_row(row, **parameters)
 
-    judge(row)
+    assert_row(row)
     holds()
 
 

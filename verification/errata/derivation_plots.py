@@ -79,6 +79,9 @@ def draw_lean_adjoint(path: Path) -> None:
     for name, kernel, colour in (("released", K.lean_adjoint, ORANGE), ("Heun", K.lean_adjoint_heun, BLUE)):
         gs = kernel(flow.velocity(np), np.zeros((11, 1, 1)), one(-1.0))[:10, 0, 0]
         right.plot(np.arange(10) * h, -squared * gs / 2, "o-", ms=4, color=colour, label=f"{name}, shifted σ²")
+    inner = np.arange(1, 10) * h
+    ghat = K.lean_adjoint_heun(flow.velocity(np), np.zeros((11, 1, 1)), one(-1.0))[1:10, 0, 0] / inner
+    right.plot(inner, -(1 - inner) * ghat, "o", ms=6, mfc="none", color=BLUE, label="Heun, -(1-t) g/t")
     right.set(xlabel="t", ylabel="residual -σ² g/2 at T = 10", ylim=(-0.1, None))
     right.legend()
     save(figure, path)

@@ -131,6 +131,14 @@ def flow_reversal_numbers() -> dict[str, str]:
     """Numbers of flow_reversal.md."""
     numbers = {f"wide_{n}": f"{share_left(0.5, n):.3f}" for n in SHARES}
     numbers |= {f"narrow_{n}": f"{share_left(0.1, n):.3f}" for n in SHARES}
+    field, action = gaussian(0.1).velocity(np), one(0.2)
+    noises = {
+        "flow": gaussian(0.1).flow(action, 1.0, 0.0),
+        "explicit": K.reverse_euler(field, action, one(0.0), 10),
+        "inverse": K.invert_euler(field, action, 10, 100)[0],
+    }
+    numbers |= {f"noise_{name}": f"{float(noise[0, 0]):.2f}" for name, noise in noises.items()}
+    numbers["euler_std"] = f"{float(K.euler(field, one(1.0), 10)[0, 0]):.3f}"
     t = np.arange(10) / 10
     for name, std in (("wide", 0.5), ("narrow", 0.1)):
         slope = (t * std**2 - (1 - t)) / ((1 - t) ** 2 + t**2 * std**2)

@@ -139,10 +139,10 @@ ROWS = (
     Erratum(
         "DOAL",
         "Prop. 3 (iii)",
-        "wrong",
-        "with means bounded above, the best action's probability tends to 0",
+        "ambiguous",
+        "“bounded means sup μ_i < ∞”: the best action's probability tends to 0",
         "",
-        "needs means bounded below as well",
+        "bounded below as well, which the formula does not ask",
         "`best_of_n`",
         "ERRATA, DOAL-5",
         numbers.falling_means,

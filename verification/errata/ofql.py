@@ -63,7 +63,7 @@ ROWS = (
         numbers.tied_times,
         "mean of tied times: larger of two {truth:.3f} (kernel {right:.3f}), one draw {faulty:.3f}",
         0.05,
-        0.01,
+        0.005,
         {"mean": (-0.8, 0.4), "std": (0.7, 1.3)},
     ),
     Erratum(

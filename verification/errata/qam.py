@@ -47,7 +47,7 @@ ROWS = (
         numbers.last_noise,
         "spread that the last of 10 steps puts on the action: printed {faulty:.3f}, released {right:.0f}",
         0.01,
-        0.0,
+        1e-12,
         {"steps": (2, 100)},
     ),
     Erratum(

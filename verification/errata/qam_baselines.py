@@ -12,8 +12,8 @@ ROWS = (
         "ambiguous",
         "CEP's Q^t = log E_{a^t∣a}[e^Q], and that even exact sums of scores miss the tilt",
         "",
-        "that mean is no function of a^t; with E over π_β(a ∣ a^t), CEP's energy, eq. 33 is an equality "
-        "(and Q^t a log-density, no score)",
+        "that mean is no function of a^t; with the mean over π_β(a ∣ a^t) eq. 33 is an equality "
+        "(and Q^t is a log-density, no score)",
         "–",
         "ERRATA, GUID-1",
         guidance.energy_guidance,

@@ -51,7 +51,7 @@ ROWS = (
         numbers.fresh_noise,
         "variance over z' for V = -a², a ~ N(0.5, 0.25): {truth:.3f} (claimed {faulty:.0f}; by quadrature {right:.3f})",
         0.01,
-        0.005,
+        0.001,
         {"mean": (0.2, 1.0), "std": (0.3, 0.8)},
     ),
     Erratum(
@@ -100,7 +100,7 @@ ROWS = (
         "14, chunk end",
         "differs",
         "s' follows the chunk",
-        "the chunk before a trajectory's end takes its last observation as s'; next observations are not read",
+        "the chunk that ends with a trajectory takes the last acting state as s', not its successor",
         "the successor",
         "`chunk_return`",
         "VAL-2",
