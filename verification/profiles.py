@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 DEV_FRACTION = 10
 FEWEST = 5
+ALL_EXAMPLES = ("ci", "retrial")
 
 _SLOW_BY_DESIGN = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 _chosen: dict[str, Any] = {"profile": "dev", "examples": 0}
@@ -16,6 +17,7 @@ for _name, _derandomize, _phases in (
     ("ci", True, (*_SEARCH, Phase.shrink)),
     ("certify", True, (*_SEARCH, Phase.shrink)),
     ("trial", True, _SEARCH),
+    ("retrial", True, _SEARCH),
 ):
     settings.register_profile(
         _name,
@@ -33,7 +35,7 @@ def choose(profile: str, override: int | None = None) -> None:
 
     Args:
         profile: "dev"; "ci"; "certify" for other people's kernels, repeatable; "trial" for kernels known to be
-            faulty, where the first failure is enough and is not made smaller.
+            faulty, where the first failure is enough and is not made smaller; "retrial" the same with all examples.
         override: a number of examples for every check, or None for the stated counts.
     """
     _chosen.update(profile=profile, examples=override or 0)
@@ -41,10 +43,10 @@ def choose(profile: str, override: int | None = None) -> None:
 
 
 def examples(count: int) -> int:
-    """How many examples to draw where the `ci` profile draws `count`; the others draw about a tenth."""
+    """How many examples to draw where the `ci` profile draws `count`; most others draw about a tenth."""
     if _chosen["examples"]:
         return int(_chosen["examples"])
-    if _chosen["profile"] == "ci":
+    if _chosen["profile"] in ALL_EXAMPLES:
         return count
     return min(count, max(FEWEST, count // DEV_FRACTION))
 

@@ -25,7 +25,7 @@ BATCH, ACTION = 5, 2
 RUNGE_KUTTA = 3e-5
 SCHEMES = {"euler": "Euler", "midpoint": "Midpoint", "heun": "Heun"}
 needs_diffrax = pytest.mark.skipif(
-    importlib.util.find_spec("diffrax") is None, reason="missing: diffrax is not installed: pip install 'veloq[verify]'"
+    importlib.util.find_spec("diffrax") is None, reason="missing: diffrax is not installed: pip install diffrax"
 )
 
 
@@ -40,8 +40,10 @@ def diffrax_endpoint(scheme: str, steps: int, backwards: bool) -> Any:
         return velocity(jnp, weights, x, t)
 
     start, end = (1.0, 0.0) if backwards else (0.0, 1.0)
-    fixed = diffrax.StepTo(ts=jnp.linspace(start, end, steps + 1))
-    controller, first = (fixed, None) if steps else (diffrax.PIDController(rtol=1e-13, atol=1e-13), 0.01)
+    if steps:
+        controller, first = diffrax.StepTo(ts=jnp.linspace(start, end, steps + 1)), None
+    else:
+        controller, first = diffrax.PIDController(rtol=1e-13, atol=1e-13), 0.01
     solver = getattr(diffrax, scheme)()
 
     def endpoint(weights: Any, x: Any) -> Any:

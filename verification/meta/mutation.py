@@ -22,9 +22,10 @@ from .mutants import Mutant, mutate, places, sample
 from .planting import planted
 from .reach import kernels_served, serves_engine, users
 
-LIMIT = 240.0  # seconds for one mutant: the slowest unharmed kernel takes a quarter of it
+LIMIT = 400.0  # seconds for one mutant
 RENEW = 40  # mutants after which a worker is replaced, since compiled programs pile up in it
 READY = "ready"
+PROFILES = ("trial", "retrial")
 METHODS = ("ALGO", "METHOD", "ENGINE")
 
 
@@ -43,19 +44,19 @@ def folder_of(implementation: str) -> Path:
     return Path(str(importlib.import_module(BACKENDS[implementation].module).__file__)).parent
 
 
-def asked(mutant: Mutant) -> list[Trial]:
-    """The trials that the mutated definition can turn red, cheap identities first."""
+def asked(mutant: Mutant, profile: str) -> list[Trial]:
+    """The trials that the mutated definition can turn red, identities first."""
     found = users(folder_of(mutant.implementation))
     wanted: dict[str, Trial] = {}
     for kernel in kernels_served(mutant.definition, found):
-        wanted.update({trial.test: trial for trial in concerning(kernel, "trial")})
+        wanted.update({trial.test: trial for trial in concerning(kernel, profile)})
     if serves_engine(mutant.definition, found):
-        wanted.update({trial.test: trial for trial in trials("trial") if set(METHODS) & set(trial.ids)})
+        wanted.update({trial.test: trial for trial in trials(profile) if set(METHODS) & set(trial.ids)})
     return list(wanted.values())
 
 
 def try_mutant(mutant: Mutant) -> Outcome:
-    """Run the trials on a copy with the mutation until one turns red."""
+    """Run the trials on a copy with the mutation until one turns red: with few examples, then with all of them."""
     started = time.monotonic()
 
     def edit(source: str) -> str:
@@ -65,7 +66,7 @@ def try_mutant(mutant: Mutant) -> Outcome:
         return Outcome(mutant, fate, by, round(time.monotonic() - started, 1))
 
     backend = BACKENDS[mutant.implementation]
-    chosen = [trial for trial in asked(mutant) if trial.applies(backend)]
+    chosen = [trial for profile in PROFILES for trial in asked(mutant, profile) if trial.applies(backend)]
     try:
         with planted(backend, mutant.module, edit) as faulty:
             for trial in chosen:
