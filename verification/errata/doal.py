@@ -216,7 +216,7 @@ ROWS = (
         "F_θ(a_t, t), ten DDIM steps",
         "",
         "time embedding; clipping inside the loop?",
-        "raw angle; clip at the end",
+        "raw angle; `trigflow_sample` does not clip",
         NO_CODE,
     ),
     Erratum(
