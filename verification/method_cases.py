@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..algorithms import ALGORITHMS
 from ..core.algorithm import Algorithm, Batch, Dimensions
 from ..core.engine import Transitions
-from ..core.networks import Forest, initial_parameters
+from ..core.networks import Forest, Tree, initial_parameters
 from .backends import Backend
 
 CARRIED = "methods"
@@ -55,9 +55,7 @@ def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
     rng = np.random.default_rng(seed)
     online = shaken(initial_parameters(declared, seed), rng)
     for tree in online.values():
-        # Some deviations far outside the range that they are clipped to.
-        if "log_std.bias" in tree:
-            tree["log_std.bias"] = rng.uniform(-25.0, 5.0, tree["log_std.bias"].shape)
+        spread(tree, rng)
     # Averages differ from the online parameters, or a confusion of the two would go unseen.
     target = {name: tree for name, tree in shaken(online, rng).items() if name in algorithm.averages}
     rows = config.batch_size
@@ -113,6 +111,16 @@ def shaken(forest: Forest, rng: np.random.Generator) -> Forest:
         }
         for network, tree in forest.items()
     }
+
+
+def spread(tree: Tree, rng: np.random.Generator) -> None:
+    """Units kept apart where a norm divides by their spread; deviations also far outside their clip range."""
+    for name, value in tree.items():
+        layer, _, kind = name.rpartition(".")
+        if kind == "bias" and f"{layer}.norm_scale" in tree:
+            tree[name] = value + np.linspace(-1.0, 3.0, value.shape[-1])
+        elif name == "log_std.bias":
+            tree[name] = rng.uniform(-25.0, 5.0, value.shape)
 
 
 def pinned(case: MethodCase) -> Algorithm:

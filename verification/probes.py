@@ -49,7 +49,7 @@ def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
     return {
         "wide": Noise((2, batch, dimensions.action)),
         "time": Noise((batch, 1), "uniform"),
-        "narrow": Noise((batch, dimensions.action)),
+        "other": Noise((2, batch, dimensions.action)),
     }
 
 
@@ -67,7 +67,7 @@ def loud(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tu
 def faint(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Trains pair and line with tiny gradients; reads the ensemble's average and the online number."""
     left, right = models.online.pair(batch.observations)
-    out = models.online.line(left * right + noise["narrow"], noise["time"])
+    out = models.online.line(left * right + noise["other"], noise["time"])
     value = models.target.ensemble(batch.observations, left)
     number = models.online.number() * models.frozen.number()
     loss = FAINT * K.xp.mean(K.xp.square(out) + number * right * left)
@@ -90,7 +90,7 @@ def faint_by_hand(here: Situation) -> tuple[Array, dict[str, Array]]:
     """`faint` in NumPy."""
     s = here.batch.observations
     left, right = (output(here.live["pair"], head, s) for head in ("left", "right"))
-    out = output(here.live["line"], "out", left * right + here.noise["narrow"], here.noise["time"])
+    out = output(here.live["line"], "out", left * right + here.noise["other"], here.noise["time"])
     value = output(here.target["ensemble"], "value", s, left)[..., 0]
     number = here.live["number"]["value"] * here.held["number"]["value"]
     loss = FAINT * (out**2 + number * right * left).mean()

@@ -134,7 +134,7 @@ def test_draws_have_their_laws(framework: Backend) -> None:
     starts = np.concatenate([first_row(draw["batch.observations"]) for draw in draws])
     count = len(TRANSITIONS.rewards) - CONFIG.chunk + 1
     assert_at_most(FALSE_ALARM, stats.chisquare(np.bincount(starts, minlength=count)).pvalue, "uniform starts")
-    for name, law in (("wide", "norm"), ("narrow", "norm"), ("time", "uniform")):
+    for name, law in (("wide", "norm"), ("other", "norm"), ("time", "uniform")):
         values = np.concatenate([draw[f"noise.{name}"].ravel() for draw in draws])
         assert_at_most(FALSE_ALARM, stats.kstest(values, law).pvalue, f"{name} is {law}")
         assert law == "norm" or (values.min() >= 0.0 and values.max() < 1.0)
@@ -144,12 +144,10 @@ def test_draws_have_their_laws(framework: Backend) -> None:
 def test_draws_are_fresh(framework: Backend) -> None:
     """Correlations of what must be independent, six standard errors at most: one false alarm in 5e8 each."""
     draws = {
-        name: np.array(
-            [[seed[name].reshape(CONFIG.batch_size, -1) for seed in step] for step in shown(framework, SEEDS)]
-        )
-        for name in ("noise.wide", "noise.narrow", "noise.time", "batch.observations")
+        name: np.array([[seed[name].ravel() for seed in step] for step in shown(framework, SEEDS)])
+        for name in ("noise.wide", "noise.other", "noise.time")
     }
-    draws["start"] = draws.pop("batch.observations")[..., :1]
+    draws["start"] = np.array([[seed["batch.observations"][:, 0] for seed in step] for step in shown(framework, SEEDS)])
     for name, values in draws.items():
         assert_uncorrelated(values[1:], values[:-1], f"{name} of neighbouring steps")
         assert_uncorrelated(values[:, 0], values[:, 1], f"{name} of two seeds")

@@ -69,7 +69,7 @@ def revealed(metrics: dict[str, Any], seed: int, config: Any, sizes: Dimensions)
         "batch.actions": (rows, sizes.action),
         "noise.wide": (2, rows, sizes.action),
         "noise.time": (rows, 1),
-        "noise.narrow": (rows, sizes.action),
+        "noise.other": (2, rows, sizes.action),
     }
     shapes |= {f"batch.{name}": (rows,) for name in ("rewards", "masks", "valid")}
     return {
