@@ -25,7 +25,7 @@ def vp_denoise(epsilon: Array, x: Array, alpha_bar: Array) -> Array:
     Raises:
         ContractError: an argument of another shape or dtype.
 
-    Source: QAM eq. 55.
+    Source: QAM eq. 55, corrected (docs/errata.md).
     """
     return entrywise(denoise_entry, (epsilon, x), (alpha_bar,))
 

@@ -160,12 +160,19 @@ def _badness(finding: Finding) -> tuple[bool, float]:
 
 
 def _finding(check_id: str, statement: str, verdict: Verdict) -> Finding:
-    worst = verdict.worst
-    measured = (worst.ratio, worst.error, worst.bound) if worst.comparisons else (None, None, None)
-    if verdict.error is None:
-        return Finding(check_id, statement, not verdict.red, *measured)
-    kind = "" if isinstance(verdict.error, AssertionError) else f"{type(verdict.error).__name__}: "
-    return Finding(check_id, statement, False, *measured, f"{kind}{verdict.error}", smallest(verdict.error))
+    worst, error = verdict.worst, verdict.error
+    compared = worst.comparisons > 0
+    kind = "" if error is None or isinstance(error, AssertionError) else f"{type(error).__name__}: "
+    return Finding(
+        check=check_id,
+        statement=statement,
+        passed=not verdict.red,
+        ratio=worst.ratio if compared else None,
+        error=worst.error if compared else None,
+        tolerance=worst.bound if compared else None,
+        message="" if error is None else f"{kind}{error}",
+        example="" if error is None else smallest(error),
+    )
 
 
 def smallest(error: BaseException) -> str:

@@ -102,7 +102,7 @@ def margins(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
             seen["comparisons"] = count
     places = list(TOLERANCES)
     found = sorted(worst.items(), key=lambda item: (places.index(item[0][0]), item[0][1]))
-    return [{**row, "remark": remark(*key, row["ratio"])} for key, row in found]
+    return [{**row, "remark": remark(name, dtype, row["ratio"])} for (name, dtype), row in found]
 
 
 def remark(name: str, dtype: str, margin: float) -> str:

@@ -40,6 +40,7 @@ def diffrax_endpoint(scheme: str, steps: int, backwards: bool) -> Any:
         return velocity(jnp, weights, x, t)
 
     start, end = (1.0, 0.0) if backwards else (0.0, 1.0)
+    controller: Any
     if steps:
         controller, first = diffrax.StepTo(ts=jnp.linspace(start, end, steps + 1)), None
     else:

@@ -144,12 +144,11 @@ def _names(mark: Any) -> list[str]:
 
 def _values(mark: Any) -> list[dict[str, Any]]:
     names = _names(mark)
-    rows = [getattr(value, "values", None) if _is_param(value) else value for value in mark.args[1]]
-    return [
-        dict(zip(names, row if len(names) > 1 or _is_param(value) else (row,), strict=True))
-        for row, value in zip(rows, mark.args[1], strict=True)
-    ]
+    return [dict(zip(names, _row(value, len(names)), strict=True)) for value in mark.args[1]]
 
 
-def _is_param(value: Any) -> bool:
-    return type(value).__name__ == "ParameterSet"
+def _row(value: Any, width: int) -> tuple[Any, ...]:
+    """The arguments of one case: of a `pytest.param`, of several parameters, or of one."""
+    if type(value).__name__ == "ParameterSet":
+        return tuple(value.values)
+    return tuple(value) if width > 1 else (value,)

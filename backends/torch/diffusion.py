@@ -27,7 +27,7 @@ def vp_denoise(epsilon: Tensor, x: Tensor, alpha_bar: Tensor) -> Tensor:
     Raises:
         ContractError: an argument has the wrong shape or dtype.
 
-    Source: QAM eq. 55.
+    Source: QAM eq. 55, corrected (docs/errata.md).
     """
     return _denoise(epsilon, x, alpha_bar.detach())
 

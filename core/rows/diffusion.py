@@ -50,7 +50,7 @@ ROWS = (
         family="diffusion",
         summary="Data estimate of a noise prediction.",
         equation="x̂ = (x - √(1-ᾱ) ε)/√ᾱ",
-        source="QAM eq. 55",
+        source="QAM eq. 55, corrected (docs/errata.md)",
         args=(
             Arg("epsilon", shape="... A", gradient=True),
             X,

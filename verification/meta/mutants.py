@@ -120,7 +120,7 @@ def _owners(source: str) -> dict[int, str]:
 
 def _annotation_lines(source: str) -> set[int]:
     """Lines of signatures, where `*` and `/` separate arguments."""
-    found = set()
+    found: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
             found.update(range(node.lineno, node.body[0].lineno))
