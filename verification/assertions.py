@@ -138,6 +138,6 @@ def _judge(
     if not largest <= 1.0:
         where = tuple(int(i) for i in np.unravel_index(worst, error.shape))
         raise AssertionError(
-            f"{what or 'result'}: entry {where} is {got.flat[worst]!r}, expected {want.flat[worst]!r}: "
+            f"{what or 'result'}: entry {where} is {got.flat[worst]}, expected {want.flat[worst]}: "
             f"{largest:.3g} times the {label} tolerance"
         )

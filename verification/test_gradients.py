@@ -132,12 +132,12 @@ def check_routing(backend: Backend, case: Case, seed: int, jit: bool) -> None:
             assert_exact(out, np.zeros(out.shape), f"{name}: forward derivative along {stopped}")
         return
     forward, reverse = derivatives(backend, case, tangents, cotangents_for(case, seed), jit)
-    for out in forward:
-        assert_exact(out, np.zeros(out.shape), f"{name}: forward derivative along {stopped} on {backend.name}")
     for path, leaf in reverse.items():
         if path[0] in stopped:
             what = f"{name}: gradient of {'.'.join(path)} on {backend.name}"
             assert_exact(leaf, np.zeros(leaf.shape), what)
+    for out in forward:
+        assert_exact(out, np.zeros(out.shape), f"{name}: forward derivative along {stopped} on {backend.name}")
 
 
 def pick(case: Case, seed: int) -> list[tuple[str, ...]]:
