@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.progress import track
+
 from ..backends import BACKENDS, configure
 from ..trials import Trial, concerning, judge, trials
 from .fault import IMPLEMENTATIONS
@@ -173,7 +175,7 @@ def main(count: int, minutes: float, seed: int, workers: int, output: Path) -> i
     found = all_places()
     chosen = sample(found, count, seed)
     outcomes = []
-    for outcome in run(chosen, workers, minutes):
+    for outcome in track(run(chosen, workers, minutes), "mutants", total=len(chosen)):
         outcomes.append(outcome)
         if outcome.fate != "killed":
             m = outcome.mutant
