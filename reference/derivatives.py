@@ -1,6 +1,6 @@
 """Derivatives by complex step: f(x + i ε d) = f(x) + i ε ∂f·d + O(ε²), exact to rounding since nothing is subtracted.
 
-Squire & Trapp, SIAM Review 40 (1998). `jvp` and `gradient` are the outer derivatives, of kernels and losses;
+Squire & Trapp, SIAM Review 40 (1998). `gradient` is the outer derivative, of losses;
 `jacobian` and `inner_jvp` are the inner ones, which kernels need themselves and which carry nothing further.
 """
 
@@ -27,28 +27,6 @@ def map_tree(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     return function(tree, *others)
 
 
-def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Value and derivative of `function` along a direction.
-
-        ∂f·d = Im f(x + i ε d) / ε
-
-    Args:
-        function: takes `primals`; returns an array or nested dicts, tuples and lists of arrays.
-        primals: arrays, or nested dicts, tuples and lists of arrays.
-        tangents: the direction, shaped like `primals`.
-
-    Returns:
-        The value and the derivative, shaped like what `function` returns.
-
-    >>> value, slope = jvp(lambda x: x * x, (np.array(3.0),), (np.array(1.0),))
-    >>> print(value, slope)
-    9.0 6.0
-    """
-    moved = map_tree(lambda x, d: np.asarray(x) + 1j * STEP * np.asarray(d), tuple(primals), tuple(tangents))
-    result = function(*moved)
-    return map_tree(np.real, result), map_tree(lambda y: np.imag(y) / STEP, result)
-
-
 def gradient(function: Callable[..., Any], *args: Any) -> tuple[Any, ...]:
     """Gradient of a scalar function, one entry of one argument at a time.
 
@@ -72,14 +50,6 @@ def gradient(function: Callable[..., Any], *args: Any) -> tuple[Any, ...]:
             moved[index] += 1j * STEP
             slopes[index] = np.imag(function(*_replaced(args, path, moved))) / STEP
     return gradients  # type: ignore[no-any-return]
-
-
-def vjp(function: Callable[..., Any], args: tuple[Any, ...], cotangent: Any) -> tuple[Any, ...]:
-    """Product of a cotangent with the Jacobian of an array-valued function, one gradient per argument.
-
-    cotangentᵀ ∂f/∂x = ∇_x Σ cotangent · f(x)
-    """
-    return gradient(lambda *moved: np.sum(np.asarray(cotangent) * function(*moved)), *args)
 
 
 def jacobian(function: Callable[[Array], Array], x: Array) -> Array:

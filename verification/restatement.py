@@ -27,16 +27,26 @@ def arguments(case: MethodCase, update: str) -> tuple[Any, ...]:
     return (case.algorithm, case.config, case.dimensions, update, case.online, case.target, case.batch, case.noise)
 
 
-def assert_restated(backend: Backend, case: MethodCase, update: str, restated: Restated, seed: int) -> None:
+def assert_restated(
+    backend: Backend, case: MethodCase, update: str, restated: Restated, seed: int, entrywise: bool = False
+) -> None:
     """Loss, metrics and derivatives along random directions are those of the restatement.
+
+    Args:
+        backend: whose loss.
+        case: on what.
+        update: which of the method's losses.
+        restated: the same by hand.
+        seed: of the directions.
+        entrywise: on the reference too, take the derivative from the whole gradient, one parameter at a time.
 
     Raises:
         AssertionError: they are not, or a network that the update does not train has a gradient.
     """
     direction = directions(case.online, seed)
     want = by_hand(case, update, restated, direction)
-    got = on_reference(backend, case, update, direction) if backend.name == "reference" else None
-    got = got or on_framework(backend, case, update, direction)
+    quick = backend.name == "reference" and not entrywise
+    got = (along_directions if quick else by_gradient)(backend, case, update, direction)
     where = f"{case.algorithm.name} {update} on {backend.name}"
     assert_close(np.float64(got.loss), np.float64(want.loss), "algorithm", f"{where}: loss")
     assert got.metrics.keys() == want.metrics.keys(), where
@@ -71,7 +81,7 @@ def by_hand(case: MethodCase, update: str, restated: Restated, direction: Forest
     return Outcome(float(loss), {name: float(np.real(value)) for name, value in metrics.items()}, slopes)
 
 
-def on_reference(backend: Backend, case: MethodCase, update: str, direction: Forest) -> Outcome:
+def along_directions(backend: Backend, case: MethodCase, update: str, direction: Forest) -> Outcome:
     """The reference's word, by one complex step for each network instead of one for each parameter."""
     loss, metrics = value_on_reference(backend, case, update, case.online)
     slopes = {
@@ -90,8 +100,8 @@ def value_on_reference(backend: Backend, case: MethodCase, update: str, online: 
     return result
 
 
-def on_framework(backend: Backend, case: MethodCase, update: str, direction: Forest) -> Outcome:
-    """JAX's or torch's word.
+def by_gradient(backend: Backend, case: MethodCase, update: str, direction: Forest) -> Outcome:
+    """The engine's word, by its whole gradient.
 
     Raises:
         AssertionError: a network that the update does not train has a gradient.
