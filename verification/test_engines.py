@@ -192,6 +192,14 @@ def test_seeds_are_independent(framework: Backend) -> None:
             assert_at_most(np.abs(pair[key][1] - value[0]), drift(case, value[0], STEPS), key)
 
 
+@check("ENGINE", "seeds that differ only above 32 bits draw differently")
+def test_large_seeds(framework: Backend) -> None:
+    """A seed may come from a clock or a hash."""
+    first = shown(framework, (7, 7 + 2**32), 1)[0]
+    for name in ("noise.wide", "noise.other", "noise.time"):
+        assert not np.any(first[0][name] == first[1][name]), name
+
+
 @check("ENGINE", "splitting a run over calls, or saving and restoring it between rare updates, changes no bit")
 def test_runs_may_be_split(framework: Backend) -> None:
     """Metrics are means over the updates in which they were computed."""

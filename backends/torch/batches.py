@@ -48,7 +48,7 @@ def generator_seed(seed: int, step: int) -> int:
 
     The CPU generator keeps 32 bits of what it is given: a bijective mix of step plus an offset by seed.
     """
-    key = (step + seed * 0x9E3779B1) & 0xFFFFFFFF
+    key = (step + (seed + (seed >> 32) * 0x27D4EB2F) * 0x9E3779B1) & 0xFFFFFFFF
     key = ((key ^ (key >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
     key = ((key ^ (key >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
     return key ^ (key >> 16)

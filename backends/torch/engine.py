@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,9 @@ class State:
     optimisers: dict[str, torch.optim.Adam] = field(default_factory=dict)
 
 
+PRECISIONS = get_args(Precision)
+
+
 @contextmanager
 def matmul_precision(precision: Precision, device: torch.device) -> Iterator[None]:
     """Float32 products in full, or ("fast") in TF32 on a GPU and bfloat16 on a CPU that has it."""
@@ -65,7 +68,7 @@ class Engine:
 
     Raises:
         DataError: the data set is shorter than one chunk.
-        UsageError: no seed was given.
+        UsageError: no seed was given, or there is no such precision.
     """
 
     def __init__(
@@ -81,6 +84,8 @@ class Engine:
     ) -> None:
         if not seeds:
             raise UsageError("an engine needs at least one seed")
+        if precision not in PRECISIONS:
+            raise UsageError(f"precision must be one of {list(PRECISIONS)}, got {precision!r}")
         self.algorithm, self.config, self.dimensions = algorithm, config, dimensions
         self.seeds, self.precision, self.device = tuple(seeds), precision, torch.device(device)
         self._declared = algorithm.networks(config, dimensions)

@@ -17,7 +17,9 @@ class Meter:
         self._counts: dict[str, int] = {}
 
     def add(self, update: str, metrics: Mapping[str, Tensor]) -> None:
-        """Count the metrics of one update, each () or (S,)."""
+        """Count the metrics of one update, each () or (S,); a method may have none."""
+        if not metrics:
+            return
         values = torch.stack(tuple(metrics.values()))
         if update not in self._sums:
             self._names[update] = tuple(metrics)

@@ -1,0 +1,58 @@
+"""The engines compute in the precision that they were asked for."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from veloq.core.errors import UsageError
+from veloq.verification.backends import Backend
+from veloq.verification.check import check
+from veloq.verification.probes import WINDOW, Config
+from veloq.verification.windows_by_hand import SIZES, TRANSITIONS
+
+CONFIG = Config(batch_size=4, chunk=3, hidden=(4,))
+
+
+@pytest.mark.parametrize("precision", ["highest", "fast"])
+@check("ENGINE", "the precision asked for is in force while losses and actions are computed, and no longer")
+def test_precision(framework: Backend, precision: str) -> None:
+    """On a CPU torch has bfloat16 products in place of TF32 ones."""
+    seen = []
+
+    def loss(K: Any, config: Any, models: Any, batch: Any, noise: Any) -> Any:
+        seen.append(products(framework))
+        return K.xp.square(models.online.number()), {}
+
+    def act(K: Any, config: Any, models: Any, observations: Any, noise: Any) -> Any:
+        seen.append(products(framework))
+        return observations
+
+    method = replace(WINDOW, updates=(replace(WINDOW.updates[0], loss=loss),), act=act)
+    before = products(framework)
+    build = framework.engine.Engine
+    trainer = build(method, CONFIG, SIZES, TRANSITIONS, (0,), precision=precision, device=framework.device)
+    state, _ = trainer.run(trainer.initial(), 1)
+    trainer.act(state, np.zeros((1, 1, SIZES.observation), np.float32), {})
+    fast = {"jax": "tensorfloat32", "torch": "high" if framework.device == "cuda" else "medium"}
+    assert len(seen) >= 2
+    assert set(seen) == {fast[framework.name] if precision == "fast" else "highest"}
+    assert products(framework) == before
+
+
+def products(framework: Backend) -> str:
+    """The precision of float32 matrix products in force."""
+    if framework.name == "jax":
+        import jax
+
+        return str(jax.config.jax_default_matmul_precision)
+    import torch
+
+    return torch.get_float32_matmul_precision()
+
+
+@check("ENGINE", "a precision that does not exist is refused by name")
+def test_unknown_precision(framework: Backend) -> None:
+    with pytest.raises(UsageError, match="precision"):
+        framework.engine.Engine(WINDOW, CONFIG, SIZES, TRANSITIONS, (0,), precision="medium", device=framework.device)
