@@ -1,7 +1,7 @@
 """Mutants of the implementations, made by cosmic-ray's operators, and a fair sample of them."""
 
 import ast
-import random
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -73,17 +73,23 @@ def mutant_at(place: Place) -> Mutant | None:
 
 
 def sample(found: list[Place], count: int, seed: int) -> list[Mutant]:
-    """`count` mutants at random, no two of one line with the same result; fewer if there are not so many."""
-    order = list(found)
-    random.Random(seed).shuffle(order)
+    """`count` mutants at random, no two of one line with the same result; fewer if there are not so many.
+
+    Places are ordered by a hash of what they are, so that an edit elsewhere leaves most of a sample as it was.
+    """
     chosen: dict[tuple[str, str, int, str], Mutant] = {}
-    for place in order:
+    for place in sorted(found, key=lambda place: _rank(place, seed)):
         mutant = mutant_at(place)
         if mutant is not None:
             chosen.setdefault((mutant.implementation, mutant.module, mutant.line, mutant.after), mutant)
         if len(chosen) == count:
             break
     return list(chosen.values())
+
+
+def _rank(place: Place, seed: int) -> bytes:
+    implementation, path, operator, occurrence = place
+    return hashlib.sha256(f"{seed} {implementation} {path.stem} {operator} {occurrence}".encode()).digest()
 
 
 def mutate(source: str, operator: str, occurrence: int) -> str:
