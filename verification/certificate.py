@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from rich.console import Console
 from rich.progress import track
 
 from ..core.errors import UsageError
@@ -115,11 +116,24 @@ def certify(function: Callable[..., Any], kernel: str, *, backend: str, progress
     if not callable(function):
         raise UsageError(f"certify: function must be callable, got {type(function).__name__}")
     configure()
-    aimed = with_kernel(BACKENDS[backend], kernel, function)
-    asked = [trial for trial in concerning(kernel, "certify") if NOT_ASKED not in trial.ids and trial.applies(aimed)]
-    shown = track(asked, f"certifying {kernel}", transient=True, disable=not progress)
-    verdicts = [verdict for trial in shown if (verdict := judge(trial, aimed)) is not None]
+    chosen = BACKENDS[backend]
+    asked = [trial for trial in concerning(kernel, "certify") if NOT_ASKED not in trial.ids and trial.applies(chosen)]
+    shown = track(asked, f"certifying {kernel}", transient=True, disable=not progress, console=Console(stderr=True))
+    verdicts = [verdict for trial in shown if (verdict := _asked(trial, chosen, kernel, function)) is not None]
     return Certificate(kernel, backend, tuple(findings(verdicts)))
+
+
+def _asked(trial: Trial, backend: Backend, kernel: str, function: Callable[..., Any]) -> Verdict | None:
+    """The verdict of one check; None if it said nothing about the function, because it skipped or never called it."""
+    called = []
+
+    def counted(*args: Any) -> Any:
+        called.append(True)
+        return function(*args)
+
+    # A backend for each check: programs compiled for another one would hide the calls.
+    verdict = judge(trial, with_kernel(backend, kernel, counted))
+    return verdict if called else None
 
 
 def with_kernel(backend: Backend, kernel: str, function: Callable[..., Any]) -> Backend:
