@@ -1,4 +1,4 @@
-"""The engines compute in the precision that they were asked for."""
+"""The engines compute in the precision that they were asked for, and act as trained unless asked otherwise."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from veloq.core.errors import UsageError
+from veloq.core.networks import initial_parameters
+from veloq.verification.assertions import assert_close
 from veloq.verification.backends import Backend
 from veloq.verification.check import check
-from veloq.verification.probes import WINDOW, Config
+from veloq.verification.probes import PROBE, WINDOW, Config, act_by_hand
 from veloq.verification.windows_by_hand import SIZES, TRANSITIONS
 
 CONFIG = Config(batch_size=4, chunk=3, hidden=(4,))
@@ -56,3 +58,12 @@ def products(framework: Backend) -> str:
 def test_unknown_precision(framework: Backend) -> None:
     with pytest.raises(UsageError, match="precision"):
         framework.engine.Engine(WINDOW, CONFIG, SIZES, TRANSITIONS, (0,), precision="medium", device=framework.device)
+
+
+@check("ENGINE", "`policy` acts as trained unless `behaviour` is asked for")
+def test_policy_by_default(backend: Backend) -> None:
+    online = initial_parameters(PROBE.declared(CONFIG, SIZES), 0)
+    target = {name: online[name] for name in PROBE.averages}
+    s, z = np.random.default_rng(0).standard_normal((2, 5, 3))
+    acted = backend.engine.policy(PROBE, CONFIG, SIZES, online, target)(s[:, : SIZES.observation], {"z": z})
+    assert_close(np.asarray(acted), act_by_hand(CONFIG, online, target, s[:, : SIZES.observation], z), "network")
