@@ -62,7 +62,8 @@ def test_unknown_precision(framework: Backend) -> None:
 
 @check("ENGINE", "`policy` acts as trained unless `behaviour` is asked for")
 def test_policy_by_default(backend: Backend) -> None:
-    online = initial_parameters(PROBE.declared(CONFIG, SIZES), 0)
+    drawn = initial_parameters(PROBE.declared(CONFIG, SIZES), 0)
+    online = {name: {key: np.float64(value) for key, value in tree.items()} for name, tree in drawn.items()}
     target = {name: online[name] for name in PROBE.averages}
     s, z = np.random.default_rng(0).standard_normal((2, 5, 3))
     acted = backend.engine.policy(PROBE, CONFIG, SIZES, online, target)(s[:, : SIZES.observation], {"z": z})
