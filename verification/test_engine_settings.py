@@ -48,7 +48,8 @@ def products(framework: Backend) -> str:
     if framework.name == "jax":
         import jax
 
-        return str(jax.config.jax_default_matmul_precision)
+        flag = "jax_default_matmul_precision"  # no attribute that type checkers know
+        return str(getattr(jax.config, flag))
     import torch
 
     return torch.get_float32_matmul_precision()
