@@ -157,10 +157,16 @@ def reveal(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> 
     return K.xp.square(models.online.number()), metrics
 
 
-class One(NamedTuple):
-    """A single number."""
+def unread(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
+    """Does not read what it trains, and has no metrics."""
+    return K.xp.sum(batch.rewards) + K.xp.square(models.online.number()), {}
+
+
+class Numbers(NamedTuple):
+    """A number that the loss reads, and one that it does not."""
 
     number: Any
+    unread: Any
 
 
 WINDOW = Algorithm(
@@ -168,9 +174,12 @@ WINDOW = Algorithm(
     paper="none",
     summary="shows what it is given",
     config=Config,
-    networks=lambda config, dimensions: One(Parameter(0.5)),
+    networks=lambda config, dimensions: Numbers(Parameter(0.5), Parameter(0.25)),
     noise=noise,
-    updates=(Update("reveal", reveal, ("number",)),),
+    updates=(
+        Update("reveal", reveal, ("number",), clip_norm=1.0),
+        Update("unread", unread, ("unread",), clip_norm=1.0),
+    ),
     averages={},
     act=lambda K, config, models, observations, noise: observations,
     act_noise=lambda config, dimensions: {},

@@ -140,6 +140,15 @@ def test_batches_are_windows(framework: Backend, chunk: int, steps: int) -> None
     assert met == set(range(len(TRANSITIONS.rewards) - chunk + 1))
 
 
+@check("ENGINE", "an update that does not read what it trains leaves it alone, and may train and clip a single number")
+def test_unread_parameters_stay(framework: Backend) -> None:
+    """The other update moves its number, so the run did train."""
+    trainer = engine(framework, WINDOW.name, SEEDS)
+    flat = trainer.export(trainer.run(trainer.initial(), 2)[0])
+    assert_exact(flat["online/unread/value"], np.full(len(SEEDS), 0.25, np.float32))
+    assert np.all(flat["online/number/value"] != 0.5)
+
+
 @check("ENGINE", "windows start uniformly; noise is standard normal or uniform on [0, 1) as declared")
 def test_draws_have_their_laws(framework: Backend) -> None:
     """Chi-squared and Kolmogorov-Smirnov; each has a false alarm in a million seeds."""

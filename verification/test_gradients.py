@@ -12,8 +12,8 @@ from veloq.core.rows import SPECS
 from veloq.core.spec import Spec
 from veloq.verification.assertions import assert_close, assert_exact
 from veloq.verification.backends import BACKENDS, Backend
-from veloq.verification.calls import on_backend, statics
-from veloq.verification.check import counted, covers
+from veloq.verification.calls import on_backend, runner, statics
+from veloq.verification.check import check, counted, covers
 from veloq.verification.derivatives import (
     DERIVATIVE_CLASS,
     both_modes,
@@ -23,10 +23,11 @@ from veloq.verification.derivatives import (
     real_results,
 )
 from veloq.verification.profiles import examples
-from veloq.verification.strategies import LAYOUTS, Case, cases, layouts, result_shapes
+from veloq.verification.strategies import LAYOUTS, Case, cases, layouts, result_shapes, typical
 
 WITH_RESULTS = [name for name, spec in SPECS.items() if not all(out.index for out in spec.returns)]
 WITH_FROZEN = [name for name in WITH_RESULTS if any(not a.gradient and a.kind != "integer" for a in SPECS[name].args)]
+CARRIED = 1e-25  # between the outer and the inner step: far below rounding, but not beside the inner one
 EAGER = 2  # examples of an eager scan, which is compiled anew for each
 MAX_ENTRIES = 24  # up to which every entry gets a complex step of its own
 
@@ -92,6 +93,21 @@ def test_eager_routing(framework: Backend, name: str) -> None:
         check_routing(framework, case, seed, jit=False)
 
     routing()
+
+
+@pytest.mark.parametrize("name", WITH_FROZEN)
+@check("GRAD", "on the reference, a direction carried by arguments and parameters does not change a kernel's value")
+def test_carried_directions_leave_the_value(backend: Backend, name: str) -> None:
+    """Inner derivatives are complex steps too, and must not take the outer direction for their own."""
+    if backend.name != "reference":
+        pytest.skip("JAX and torch carry derivatives beside values, not inside them")
+    case = typical(SPECS[name], LAYOUTS[5])
+    directions = tangents_for(case, 0, lambda arg: True)
+    carried = like(case.tree, lambda path, leaf: leaf + 1j * CARRIED * dict(leaves(directions))[path])
+    run = runner(backend, name, statics(case))
+    for position, plain in enumerate(run(case.tree)):
+        value = np.real(run(carried)[position])
+        assert_close(value.astype(np.float64), np.asarray(plain, np.float64), SPECS[name].tolerance, name)
 
 
 def frozen(spec: Spec) -> list[str]:
