@@ -16,7 +16,8 @@ from .backends import Backend
 
 CARRIED = "methods"
 SIZES = Dimensions(observation=3, action=2)
-SMALL = {"hidden": (4, 4), "critics": 2, "flow_steps": 3, "chunk": 1, "batch_size": 4, "learning_rate": 1e-3}
+# No two sizes the same, or an axis taken for another would go unseen.
+SMALL = {"hidden": (4, 4), "critics": 2, "flow_steps": 3, "chunk": 1, "batch_size": 5, "learning_rate": 1e-3}
 # Hyper-parameters are compiled in by JAX: it is checked on these two, the others also on freely drawn ones.
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},

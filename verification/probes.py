@@ -157,16 +157,17 @@ def reveal(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> 
     return K.xp.square(models.online.number()), metrics
 
 
-def unread(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
-    """Does not read what it trains, and has no metrics."""
-    return K.xp.sum(batch.rewards) + K.xp.square(models.online.number()), {}
+def alone(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
+    """Trains a single number, and has no metrics."""
+    return K.xp.square(models.online.alone()), {}
 
 
 class Numbers(NamedTuple):
-    """A number that the loss reads, and one that it does not."""
+    """A number that the loss reads, one that it trains without reading it, and one with a loss of its own."""
 
     number: Any
     unread: Any
+    alone: Any
 
 
 WINDOW = Algorithm(
@@ -174,11 +175,11 @@ WINDOW = Algorithm(
     paper="none",
     summary="shows what it is given",
     config=Config,
-    networks=lambda config, dimensions: Numbers(Parameter(0.5), Parameter(0.25)),
+    networks=lambda config, dimensions: Numbers(Parameter(0.5), Parameter(0.25), Parameter(0.75)),
     noise=noise,
     updates=(
-        Update("reveal", reveal, ("number",), clip_norm=1.0),
-        Update("unread", unread, ("unread",), clip_norm=1.0),
+        Update("reveal", reveal, ("number", "unread")),
+        Update("alone", alone, ("alone",), clip_norm=1.0),
     ),
     averages={},
     act=lambda K, config, models, observations, noise: observations,

@@ -82,7 +82,7 @@ def test_actions(framework: Backend, name: str) -> None:
         case = method_case(ALGORITHMS[name], seed, **SETTINGS[setting])
         rng = np.random.default_rng(seed)
         declared = case.algorithm.act_noise(case.config, case.dimensions)
-        noise = {key: rng.standard_normal((4, *entry.shape)) for key, entry in declared.items()}
+        noise = {key: rng.standard_normal((case.config.batch_size, *entry.shape)) for key, entry in declared.items()}
         for behaviour in (False, True) if case.algorithm.behaviour else (False,):
             chosen = [
                 backend.engine.policy(

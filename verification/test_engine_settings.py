@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from veloq.core.algorithm import Update
 from veloq.core.errors import UsageError
 from veloq.core.networks import initial_parameters
 from veloq.verification.assertions import assert_close
@@ -31,7 +32,7 @@ def test_precision(framework: Backend, precision: str) -> None:
         seen.append(products(framework))
         return observations
 
-    method = replace(WINDOW, updates=(replace(WINDOW.updates[0], loss=loss),), act=act)
+    method = replace(WINDOW, updates=(Update("number", loss, ("number",)),), act=act)
     before = products(framework)
     build = framework.engine.Engine
     trainer = build(method, CONFIG, SIZES, TRANSITIONS, (0,), precision=precision, device=framework.device)

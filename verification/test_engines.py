@@ -28,7 +28,7 @@ STEPS = 5
 RATE = 0.05  # large: gradients then change from step to step, without which Adam forgives a wrong scale
 DRAWS = 300
 FALSE_ALARM = 1e-6
-CONFIG = Config(batch_size=4, chunk=3, hidden=(4,))  # small: JAX compiles an engine in seconds
+CONFIG = Config(batch_size=5, chunk=3, hidden=(4,))  # small, no two sizes the same: JAX compiles an engine in seconds
 
 
 @functools.lru_cache(maxsize=6)
@@ -142,11 +142,12 @@ def test_batches_are_windows(framework: Backend, chunk: int, steps: int) -> None
 
 @check("ENGINE", "an update that does not read what it trains leaves it alone, and may train and clip a single number")
 def test_unread_parameters_stay(framework: Backend) -> None:
-    """The other update moves its number, so the run did train."""
+    """The other numbers move, so the run did train."""
     trainer = engine(framework, WINDOW.name, SEEDS)
     flat = trainer.export(trainer.run(trainer.initial(), 2)[0])
     assert_exact(flat["online/unread/value"], np.full(len(SEEDS), 0.25, np.float32))
-    assert np.all(flat["online/number/value"] != 0.5)
+    assert np.all(flat["online/number/value"] < 0.5)
+    assert np.all(flat["online/alone/value"] < 0.75)
 
 
 @check("ENGINE", "windows start uniformly; noise is standard normal or uniform on [0, 1) as declared")

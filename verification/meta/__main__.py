@@ -12,6 +12,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--output", type=Path, default=Path("mutation.json"), help="file for the results")
+    parser.add_argument("--retry", action="store_true", help="try again what survived in the stored results")
     options = parser.parse_args()
     if importlib.util.find_spec("cosmic_ray") is None:
         sys.exit("veloq: mutation testing needs cosmic-ray: pip install 'veloq[mutate]'")

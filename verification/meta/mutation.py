@@ -166,31 +166,54 @@ def all_places() -> list[Any]:
     return [place for name in IMPLEMENTATIONS for place in places(name, folder_of(name))]
 
 
-def main(count: int, minutes: float, seed: int, workers: int, output: Path) -> int:
+def main(count: int, minutes: float, seed: int, workers: int, output: Path, retry: bool) -> int:
     """Sample, run, print each survivor as it comes and write the results.
+
+    Args:
+        count: mutants to sample.
+        minutes: start no mutant after this time.
+        seed: of the sample.
+        workers: processes.
+        output: file for the results.
+        retry: keep what `output` says was killed and try only the rest of the sample again.
 
     Returns:
         0 if at least 95 % of the mutants that were tried were killed.
     """
     found = all_places()
     chosen = sample(found, count, seed)
+    before = {_key(each["mutant"]): each for each in _stored(output)} if retry else {}
+    killed_before = [before[_key(asdict(m))] for m in chosen if _key(asdict(m)) in before]
+    waiting = [m for m in chosen if _key(asdict(m)) not in before]
     outcomes = []
-    for outcome in track(run(chosen, workers, minutes), "mutants", total=len(chosen)):
-        outcomes.append(outcome)
+    for outcome in track(run(waiting, workers, minutes), "mutants", total=len(waiting)):
+        outcomes.append(asdict(outcome))
         if outcome.fate != "killed":
             m = outcome.mutant
             print(f"{outcome.fate}: {m.implementation}/{m.module}.py:{m.line} {m.definition}", flush=True)
             print(f"  - {m.before}\n  + {m.after}", flush=True)
-    killed = sum(outcome.fate == "killed" for outcome in outcomes)
-    print(f"{killed} of {len(outcomes)} mutants killed; {len(found)} places, sample of {len(chosen)}, seed {seed}")
+    everything = killed_before + outcomes
+    killed = sum(outcome["fate"] == "killed" for outcome in everything)
+    print(f"{killed} of {len(everything)} mutants killed; {len(found)} places, sample of {len(chosen)}, seed {seed}")
     report = {
         "seed": seed,
         "places": len(found),
         "sampled": len(chosen),
-        "tried": len(outcomes),
+        "tried": len(everything),
         "killed": killed,
-        "outcomes": [asdict(outcome) for outcome in outcomes],
+        "outcomes": everything,
     }
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return 0 if killed >= 0.95 * max(len(outcomes), 1) else 1
+    return 0 if killed >= 0.95 * max(len(everything), 1) else 1
+
+
+def _stored(output: Path) -> list[dict[str, Any]]:
+    """What an earlier run killed."""
+    outcomes: list[dict[str, Any]] = json.loads(output.read_text(encoding="utf-8"))["outcomes"]
+    return [each for each in outcomes if each["fate"] == "killed"]
+
+
+def _key(mutant: dict[str, Any]) -> tuple[str, ...]:
+    """What a mutant is, wherever its line has moved."""
+    return tuple(mutant[name] for name in ("implementation", "module", "definition", "before", "after"))
