@@ -135,8 +135,10 @@ def _annotation_lines(source: str) -> set[int]:
 
 def _difference(source: str, mutated: str) -> tuple[int, str, str]:
     old, new = source.splitlines(), mutated.splitlines()
-    for number, (before, after) in enumerate(zip(old, new, strict=False), 1):
-        if before != after:
-            # A removed line leaves the next one in its place.
-            return number, before.strip(), after.strip() if len(old) == len(new) else "(removed)"
-    return len(new), old[-1].strip(), "(removed)"
+    differing = (at for at, (before, after) in enumerate(zip(old, new, strict=False)) if before != after)
+    place = next(differing, len(old) - 1)
+    if len(old) == len(new):
+        return place + 1, old[place].strip(), new[place].strip()
+    # A decorator is removed together with the empty lines above it.
+    place += next(offset for offset, line in enumerate(old[place:]) if line.strip())
+    return place + 1, old[place].strip(), "(removed)"
