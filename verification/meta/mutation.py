@@ -10,6 +10,7 @@ import importlib
 import json
 import multiprocessing
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from .reach import kernels_served, serves_engine, users
 
 LIMIT = 400.0  # seconds for one mutant
 RENEW = 40  # mutants after which a worker is replaced, since compiled programs pile up in it
+EXPLAINED = Path(__file__).with_name("survivors.toml")
 READY = "ready"
 PROFILES = ("trial", "retrial")
 METHODS = ("ALGO", "METHOD", "ENGINE")
@@ -175,7 +177,7 @@ def main(count: int, minutes: float, seed: int, workers: int, output: Path, retr
         seed: of the sample.
         workers: processes.
         output: file for the results.
-        retry: keep what `output` says was killed and try only the rest of the sample again.
+        retry: keep what `output` says was killed, and the survivors that survivors.toml explains; try the others again.
 
     Returns:
         0 if at least 95 % of the mutants that were tried were killed.
@@ -183,7 +185,7 @@ def main(count: int, minutes: float, seed: int, workers: int, output: Path, retr
     found = all_places()
     chosen = sample(found, count, seed)
     before = {_key(each["mutant"]): each for each in _stored(output)} if retry else {}
-    killed_before = [before[_key(asdict(m))] for m in chosen if _key(asdict(m)) in before]
+    kept = [before[_key(asdict(m))] for m in chosen if _key(asdict(m)) in before]
     waiting = [m for m in chosen if _key(asdict(m)) not in before]
     outcomes = []
     for outcome in track(run(waiting, workers, minutes), "mutants", total=len(waiting)):
@@ -192,7 +194,7 @@ def main(count: int, minutes: float, seed: int, workers: int, output: Path, retr
             m = outcome.mutant
             print(f"{outcome.fate}: {m.implementation}/{m.module}.py:{m.line} {m.definition}", flush=True)
             print(f"  - {m.before}\n  + {m.after}", flush=True)
-    everything = killed_before + outcomes
+    everything = kept + outcomes
     killed = sum(outcome["fate"] == "killed" for outcome in everything)
     print(f"{killed} of {len(everything)} mutants killed; {len(found)} places, sample of {len(chosen)}, seed {seed}")
     report = {
@@ -209,9 +211,15 @@ def main(count: int, minutes: float, seed: int, workers: int, output: Path, retr
 
 
 def _stored(output: Path) -> list[dict[str, Any]]:
-    """What an earlier run killed."""
+    """What needs no second try of an earlier run."""
     outcomes: list[dict[str, Any]] = json.loads(output.read_text(encoding="utf-8"))["outcomes"]
-    return [each for each in outcomes if each["fate"] == "killed"]
+    listed = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))["survivor"]
+    explained = {_place(entry) for entry in listed}
+    return [each for each in outcomes if each["fate"] == "killed" or _place(each["mutant"]) in explained]
+
+
+def _place(mutant: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(mutant[name] for name in ("implementation", "module", "before", "after"))
 
 
 def _key(mutant: dict[str, Any]) -> tuple[str, ...]:
