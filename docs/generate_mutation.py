@@ -16,7 +16,8 @@ PREFACE = """# Mutation score
 `nox -s mutate` changes one place at a time in the reference, the JAX and the torch implementation (a sign, a number, a
 comparison, a decorator, a loop) and runs the checks that concern it until one turns red. The mutants are cosmic-ray's;
 why not mutmut, and why they run as copies in one process, is told in verification/meta/mutation.py. The sample is drawn
-at random over all places, so that the score is an estimate for all of them.
+at random over all places, so that the score is an estimate for all of them. The stored result is one run of the sample
+and a second try of the survivors that had no explanation, after the checks were sharpened (`-- --retry`).
 """
 
 

@@ -32,6 +32,10 @@ def test_generated_files_are_up_to_date(script):
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
+def test_every_surviving_mutant_is_explained():
+    assert "Not explained yet" not in (ROOT / "docs" / "mutation.md").read_text()
+
+
 def test_catalogue_names_every_check():
     rows = set(re.findall(r"^\| ([A-Z]+(?:-\d+)?) \|", (ROOT / "docs" / "identities.md").read_text(), re.MULTILINE))
     assert {check_id for check_id, _ in all_checks()} == rows
