@@ -5,6 +5,8 @@ import inspect
 import sys
 from pathlib import Path
 
+from written import written
+
 from veloq import reference
 from veloq.core.rows import FAMILIES, SPECS
 from veloq.core.spec import Arg, Spec
@@ -106,19 +108,5 @@ def stub() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(check: bool) -> int:
-    """Write both files, or only say whether they are up to date."""
-    stale = []
-    for path, text in ((PAGE, page()), (STUB, stub())):
-        if not path.exists() or path.read_text() != text:
-            stale.append(path.name)
-            if not check:
-                path.write_text(text)
-    if check and stale:
-        print(f"out of date: {', '.join(stale)}; run python docs/generate.py")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main("--check" in sys.argv[1:]))
+    sys.exit(written({PAGE: page(), STUB: stub()}, "--check" in sys.argv[1:], __file__))

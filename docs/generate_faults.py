@@ -4,6 +4,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from written import written
+
 from veloq.core.rows import SPECS
 from veloq.verification.meta.fault import IMPLEMENTATIONS, Fault
 from veloq.verification.meta.faults import FAULTS
@@ -78,16 +80,5 @@ def modules(fault: EngineFault) -> str:
     return ", ".join(sorted({edit.module for edit in fault.edits.values()}))
 
 
-def main(check: bool) -> int:
-    """Write the page, or only say whether it is up to date."""
-    text = page()
-    if not check:
-        PAGE.write_text(text)
-    elif not PAGE.exists() or PAGE.read_text() != text:
-        print("out of date: faults.md; run python docs/generate_faults.py")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main("--check" in sys.argv[1:]))
+    sys.exit(written({PAGE: page()}, "--check" in sys.argv[1:], __file__))

@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from written import written
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "mutation.md"
 RESULTS = ROOT / "verification" / "results" / "mutation.json"
@@ -71,16 +73,5 @@ def survivor(outcome: dict[str, Any], why: str) -> list[str]:
     return [head, "", "```diff", f"- {mutant['before']}", f"+ {mutant['after']}", "```", ""]
 
 
-def main(check: bool) -> int:
-    """Write the page, or only say whether it is up to date."""
-    text = page(json.loads(RESULTS.read_text()))
-    if not check:
-        PAGE.write_text(text)
-    elif not PAGE.exists() or PAGE.read_text() != text:
-        print("out of date: mutation.md; run python docs/generate_mutation.py")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main("--check" in sys.argv[1:]))
+    sys.exit(written({PAGE: page(json.loads(RESULTS.read_text()))}, "--check" in sys.argv[1:], __file__))

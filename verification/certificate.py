@@ -159,14 +159,12 @@ def _by_position(spec: Spec, backend: Backend, function: Callable[..., Any]) -> 
 
 def findings(verdicts: Iterable[Verdict]) -> list[Finding]:
     """One finding per statement: the worst of its trials; failures first, the order of the checks kept otherwise."""
-    worst: dict[tuple[str, str], tuple[Trial, Finding]] = {}
+    worst: dict[tuple[str, str], Finding] = {}
     for verdict in verdicts:
-        for check_id, statement in verdict.trial.checks:
-            finding = _finding(check_id, statement, verdict)
-            seen = worst.get((check_id, statement))
-            if seen is None or _badness(finding) > _badness(seen[1]):
-                worst[check_id, statement] = (verdict.trial, finding)
-    return sorted((finding for _, finding in worst.values()), key=lambda finding: finding.passed)
+        for check in verdict.trial.checks:
+            finding = _finding(*check, verdict)
+            worst[check] = max(worst.get(check, finding), finding, key=_badness)
+    return sorted(worst.values(), key=lambda finding: finding.passed)
 
 
 def _badness(finding: Finding) -> tuple[bool, float]:

@@ -8,9 +8,10 @@ from veloq.verification.backends import BACKENDS, Backend
 from veloq.verification.check import check
 from veloq.verification.meta.faults.engines import ENGINE_FAULTS
 from veloq.verification.meta.faults.methods import METHOD_FAULTS
-from veloq.verification.meta.method_fault import EngineFault, MethodFault, convicted, red
+from veloq.verification.meta.method_fault import EngineFault, MethodFault, convicted
 from veloq.verification.meta.planting import copied, planted
 from veloq.verification.method_cases import carrying
+from veloq.verification.trials import first_red
 
 FAULTS: tuple[MethodFault | EngineFault, ...] = (*METHOD_FAULTS, *ENGINE_FAULTS)
 
@@ -39,7 +40,7 @@ def test_copies_without_a_fault_are_acquitted(name: str) -> None:
         pytest.skip(backend.missing)
     suspects = {trial.test: trial for fault in FAULTS for trial in fault.suspects()}
     with copied("veloq.algorithms", "qam", str) as package, planted(backend, "networks", str) as copy:
-        verdict = red(suspects.values(), carrying(copy, importlib.import_module(package).ALGORITHMS))
+        verdict = first_red(suspects.values(), carrying(copy, importlib.import_module(package).ALGORITHMS))
     assert verdict is None, verdict
 
 

@@ -5,7 +5,7 @@ import importlib.util
 import inspect
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,12 @@ def judge(trial: Trial, backend: Backend) -> Verdict | None:
         except (Exception, pytest.fail.Exception) as error:
             return Verdict(trial, True, error, record.worst)
     return Verdict(trial, False, None, record.worst)
+
+
+def first_red(chosen: Iterable[Trial], backend: Backend) -> Verdict | None:
+    """The first red verdict of the trials that run on this implementation; None if all stay green or skip."""
+    verdicts = (judge(trial, backend) for trial in chosen if trial.applies(backend))
+    return next((verdict for verdict in verdicts if verdict is not None and verdict.red), None)
 
 
 def concerning(kernel: str, profile: str) -> list[Trial]:

@@ -1,13 +1,13 @@
 """Planted faults in methods, which run on every backend, and in the engines that run them."""
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..backends import Backend
 from ..method_cases import carrying
-from ..trials import Trial, Verdict, judge, trials
+from ..trials import Trial, Verdict, first_red, trials
 from .fault import Edit
 from .planting import Edit as Change
 from .planting import copied, planted, replacing
@@ -122,13 +122,7 @@ def change(edit: Edit) -> Change:
 def convicted(fault: MethodFault | EngineFault, backend: Backend) -> Verdict | None:
     """The first red verdict of the named check on a planted fault; None if all its trials stay green."""
     with fault.planted_in(backend) as faulty, quickly_compiled(backend):
-        return red(fault.suspects(), faulty)
-
-
-def red(suspects: Iterable[Trial], backend: Backend) -> Verdict | None:
-    """The first red verdict of some trials."""
-    verdicts = (judge(trial, backend) for trial in suspects if trial.applies(backend))
-    return next((verdict for verdict in verdicts if verdict is not None and verdict.red), None)
+        return first_red(fault.suspects(), faulty)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any
 from rich.progress import track
 
 from ..backends import BACKENDS, configure
-from ..trials import Trial, concerning, judge, trials
+from ..trials import Trial, concerning, first_red, trials
 from .fault import IMPLEMENTATIONS
 from .mutants import Mutant, mutate, places, sample
 from .planting import planted
@@ -70,16 +70,13 @@ def try_mutant(mutant: Mutant) -> Outcome:
         return Outcome(mutant, fate, by, round(time.monotonic() - started, 1))
 
     backend = BACKENDS[mutant.implementation]
-    chosen = [trial for profile in PROFILES for trial in asked(mutant, profile) if trial.applies(backend)]
+    chosen = [trial for profile in PROFILES for trial in asked(mutant, profile)]
     try:
         with planted(backend, mutant.module, edit) as faulty:
-            for trial in chosen:
-                verdict = judge(trial, faulty)
-                if verdict is not None and verdict.red:
-                    return outcome("killed", trial.test)
+            verdict = first_red(chosen, faulty)
     except Exception as error:  # the module does not even load
         return outcome("killed", f"import: {type(error).__name__}")
-    return outcome("survived", "")
+    return outcome("survived", "") if verdict is None else outcome("killed", verdict.trial.test)
 
 
 def run(mutants: list[Mutant], workers: int, minutes: float) -> Iterator[Outcome]:
