@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 
 from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metrics, Models, Noise, Noises, Update
 from ..core.networks import critic, velocity
+from .flow_policy import best, cloning_errors, flow_action
+from .temporal_difference import critic_loss, pessimistic_target
 
 
 @dataclass(frozen=True)
@@ -71,34 +73,10 @@ def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
     }
 
 
-def flow_action(K: Any, config: Any, flow: Any, observations: Array, z: Array) -> Array:
-    """ODE(f, z): the flow's Euler endpoint, clipped once at the end (eq. 39)."""
-    end = K.euler(lambda x, t: flow(observations, x, t), z, config.flow_steps)
-    return K.xp.clip(end, -1.0, 1.0)
-
-
-def best(K: Any, models: Models, observations: Array, candidates: Array) -> Array:
-    """The candidate (n, ..., A) of largest mean value; a single one costs no critic call."""
-    if candidates.shape[0] == 1:
-        return candidates[0]
-    return K.best_of_n(candidates, K.ensemble_mean(models.frozen.critic(observations, candidates)))
-
-
-def critic_loss(K: Any, config: Any, models: Models, batch: Batch, next_actions: Array) -> tuple[Array, Metrics]:
-    """Eq. 26, on windows that stay inside their episode."""
-    q_next = models.target.critic(batch.next_observations, next_actions)
-    y = K.td_target_pessimistic(q_next, batch.rewards, config.discount**config.chunk, batch.masks, config.rho)
-    q = models.online.critic(batch.observations, batch.actions)
-    loss = K.xp.mean(K.xp.square(q - y) * batch.valid)
-    return loss, {"critic_loss": loss, "q": K.xp.mean(q), "q_target": K.xp.mean(y)}
-
-
-def behaviour_loss(K: Any, models: Models, batch: Batch, x0: Array, t: Array) -> tuple[Array, Metrics]:
-    """Eq. 17 for `slow`, on windows that stay inside their episode."""
-    x_t, _ = K.linear_path(x0, batch.actions, t)
-    v = models.online.slow(batch.observations, x_t, t)
-    loss = K.xp.mean(K.flow_matching_loss(v, x0, batch.actions) * batch.valid)
-    return loss, {"behaviour_loss": loss}
+def tilted_action(K: Any, config: Any, models: Models, observations: Array, z: Array) -> Array:
+    """Endpoint of the fine-tuned flow, the best of the candidates that z (n, ..., A) leads by the mean critic."""
+    candidates = flow_action(K, models.frozen.fast, observations, z, config.flow_steps)
+    return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
 
 
 def adjoint_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
@@ -125,28 +103,28 @@ def shared_loss(
     K: Any, config: Any, models: Models, batch: Batch, noise: Noises, next_actions: Array
 ) -> tuple[Array, Metrics]:
     """Lines 1-4, 6 and 7 as one sum, for whichever policy chose the next actions."""
-    critic_term, critic_metrics = critic_loss(K, config, models, batch, next_actions)
-    behaviour_term, behaviour_metrics = behaviour_loss(K, models, batch, noise["behaviour"], noise["time"])
-    adjoint_term, adjoint_metrics = adjoint_loss(K, config, models, batch, noise)
-    return critic_term + behaviour_term + adjoint_term, critic_metrics | behaviour_metrics | adjoint_metrics
+    y = pessimistic_target(K, config, models, batch, next_actions)
+    critic, critic_metrics = critic_loss(K, models, batch, y)
+    errors = cloning_errors(K, models.online.slow, batch, noise["behaviour"], noise["time"])
+    behaviour = K.xp.mean(errors * batch.valid)
+    adjoint, adjoint_metrics = adjoint_loss(K, config, models, batch, noise)
+    return critic + behaviour + adjoint, critic_metrics | {"behaviour_loss": behaviour} | adjoint_metrics
 
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Algorithm 1 as one loss: one Adam, one joint gradient norm."""
-    s_next = batch.next_observations
-    next_actions = best(K, models, s_next, flow_action(K, config, models.frozen.fast, s_next, noise["next_action"]))
+    next_actions = tilted_action(K, config, models, batch.next_observations, noise["next_action"])
     return shared_loss(K, config, models, batch, noise, next_actions)
 
 
 def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
     """ODE of the fine-tuned flow, the best of n by the mean critic."""
-    z = K.xp.moveaxis(noise["z"], -2, 0)
-    return best(K, models, observations, flow_action(K, config, models.frozen.fast, observations, z))
+    return tilted_action(K, config, models, observations, K.xp.moveaxis(noise["z"], -2, 0))
 
 
 def behave(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
     """ODE of the behaviour flow from the first noise."""
-    return flow_action(K, config, models.frozen.slow, observations, noise["z"][..., 0, :])
+    return flow_action(K, models.frozen.slow, observations, noise["z"][..., 0, :], config.flow_steps)
 
 
 def act_noise(config: Any, dimensions: Dimensions) -> dict[str, Noise]:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metrics, Models, Noise, Noises, Update
 from ..core.networks import Parameter, edit_actor
 from . import qam
-
-LOG_STD_RANGE = (-20.0, 2.0)
+from .flow_policy import best, flow_action
+from .gaussian_policy import entropy_loss, squashed
 
 
 @dataclass(frozen=True)
@@ -54,29 +54,27 @@ def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
 
 def edited(K: Any, config: Any, edit: Any, observations: Array, base: Array, noise: Array) -> tuple[Array, Array]:
     """The edited action and the log-density of the unscaled edit."""
-    mean, log_std = edit(observations, base)
-    delta, log_prob = K.tanh_normal(mean, K.xp.clip(log_std, *LOG_STD_RANGE), noise)
+    delta, log_prob = squashed(K, edit(observations, base), noise)
     return K.xp.clip(base + config.edit_scale * delta, -1.0, 1.0), log_prob
 
 
 def edited_action(K: Any, config: Any, models: Models, observations: Array, z: Array, noise: Array) -> Array:
     """The edited flow action, the best of the candidates that z and the edits' noise (n, ..., A) lead."""
-    base = qam.flow_action(K, config, models.frozen.fast, observations, z)
+    base = flow_action(K, models.frozen.fast, observations, z, config.flow_steps)
     candidates, _ = edited(K, config, models.frozen.edit, observations, base, noise)
-    return qam.best(K, models, observations, candidates)
+    return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
 
 
-def edit_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
-    """Eqs. 30 and 77: value, entropy bonus and temperature."""
+def edit_loss(
+    K: Any, config: Any, models: Models, flow: Any, batch: Batch, noise: Noises
+) -> tuple[Array, Metrics]:
+    """Eqs. 30 and 77 on the actions of a flow: value, entropy bonus and temperature."""
     s = batch.observations
-    base = qam.flow_action(K, config, models.frozen.fast, s, noise["flow"])
+    base = flow_action(K, flow, s, noise["flow"], config.flow_steps)
     action, log_prob = edited(K, config, models.online.edit, s, base, noise["edit"])
     value = K.xp.mean(models.frozen.critic(s, action))
-    log_temp = models.frozen.log_temp()
-    target_entropy = -0.5 * action.shape[-1]
-    temperature = K.xp.mean(K.entropy_temperature_loss(models.online.log_temp(), log_prob, target_entropy))
-    total = K.xp.exp(log_temp) * K.xp.mean(log_prob) - value + temperature
-    return total, {"edit_q": value, "edit_entropy": -K.xp.mean(log_prob), "log_temp": log_temp}
+    entropy, metrics = entropy_loss(K, models, log_prob, action.shape[-1])
+    return entropy - value, {"edit_q": value} | metrics
 
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
@@ -84,7 +82,7 @@ def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tu
     s_next = batch.next_observations
     next_actions = edited_action(K, config, models, s_next, noise["next_action"], noise["next_edit"])
     shared, metrics = qam.shared_loss(K, config, models, batch, noise, next_actions)
-    edit, edit_metrics = edit_loss(K, config, models, batch, noise)
+    edit, edit_metrics = edit_loss(K, config, models, models.frozen.fast, batch, noise)
     return shared + edit, metrics | edit_metrics
 
 

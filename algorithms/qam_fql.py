@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metrics, Models, Noise, Noises, Update
 from ..core.networks import one_step_actor
 from . import qam
+from .flow_policy import best, flow_action
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,17 @@ def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
 
 def actor_action(K: Any, models: Models, observations: Array, z: Array) -> Array:
     """clip mu(s, z), the best of the candidates that z (n, ..., A) leads."""
-    return qam.best(K, models, observations, K.xp.clip(models.frozen.actor(observations, z), -1.0, 1.0))
+    candidates = K.xp.clip(models.frozen.actor(observations, z), -1.0, 1.0)
+    return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
 
 
-def distill_loss(K: Any, config: Any, models: Models, batch: Batch, z: Array) -> tuple[Array, Metrics]:
-    """Eq. 29: the student is not clipped where it is compared, the teacher is; the same z for both."""
+def distill_loss(
+    K: Any, config: Any, models: Models, flow: Any, batch: Batch, z: Array
+) -> tuple[Array, Metrics]:
+    """Eq. 29 with a flow as teacher: the student is not clipped where it is compared, the teacher is; the same z for both."""
     s = batch.observations
     action = models.online.actor(s, z)
-    teacher = qam.flow_action(K, config, models.frozen.fast, s, z)
+    teacher = flow_action(K, flow, s, z, config.flow_steps)
     distill = K.xp.mean(K.xp.square(action - teacher))
     value = K.xp.mean(models.frozen.critic(s, K.xp.clip(action, -1.0, 1.0)))
     return config.distill_weight * distill - value, {"distill_loss": distill, "actor_q": value}
@@ -61,7 +65,7 @@ def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tu
     """QAM's losses with the actor's backup, and the actor's own."""
     next_actions = actor_action(K, models, batch.next_observations, noise["next_action"])
     shared, metrics = qam.shared_loss(K, config, models, batch, noise, next_actions)
-    distill, distill_metrics = distill_loss(K, config, models, batch, noise["distill"])
+    distill, distill_metrics = distill_loss(K, config, models, models.frozen.fast, batch, noise["distill"])
     return shared + distill, metrics | distill_metrics
 
 

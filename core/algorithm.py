@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from .errors import UsageError
-from .networks import Network, Parameter
+from .networks import Declared
 
 Array = Any
 Kernels = Any  # a backend's namespace: every kernel by name, `xp`, `stop_gradient`
@@ -24,6 +24,9 @@ class Batch(NamedTuple):
     """A batch of B windows: `rewards`, `masks` and `valid` are those of `chunk_return`.
 
     observations (B, S), actions (B, h·A), rewards (B,), masks (B,), valid (B,), next_observations (B, S).
+    `valid_steps` (B, h) is 1 on the steps of the window inside its episode. `next_actions` (B, h·A) are the actions
+    of the window that begins after the last such step, and `next_valid` (B,) is 1 where both windows lie inside one
+    episode; elsewhere the next actions mean nothing.
     """
 
     observations: Array
@@ -32,6 +35,9 @@ class Batch(NamedTuple):
     masks: Array
     valid: Array
     next_observations: Array
+    valid_steps: Array
+    next_actions: Array
+    next_valid: Array
 
 
 class Models(NamedTuple):
@@ -56,14 +62,16 @@ class Noise:
 
 @dataclass(frozen=True)
 class Average:
-    """Exponential average of a network at the config's `target_rate`, every `every` updates.
+    """Exponential average of a network, every `every` updates once more than `since` updates are done.
 
     `before` averages the parameters from before the gradient step, as the released QAM, FQL and RQL code does;
-    `after` those from after it.
+    `after` those from after it. `rate` names the config's field that holds the step.
     """
 
     when: Literal["before", "after"] = "before"
     every: int = 1
+    rate: str = "target_rate"
+    since: int = 0
 
 
 class Config(Protocol):
@@ -88,13 +96,45 @@ Act = Callable[[Kernels, Any, Models, Array, Noises], Array]
 
 @dataclass(frozen=True)
 class Update:
-    """One loss, the networks it trains with one Adam, how often, and the joint norm its gradient is clipped to."""
+    """One loss, the networks it trains with one Adam, how often, and the joint norm its gradient is clipped to.
+
+    `learning_rate` names the config's field that holds Adam's; `clip_norm` is a number or such a name. `since` and
+    `until` name fields that hold numbers of updates: the loss trains after the first and up to the second.
+    """
 
     name: str
     loss: Loss
     trains: tuple[str, ...]
-    clip_norm: float | None = None
+    clip_norm: float | str | None = None
     every: int = 1
+    learning_rate: str = "learning_rate"
+    since: str | None = None
+    until: str | None = None
+
+    def rate(self, config: Any) -> float:
+        """Adam's learning rate."""
+        return float(getattr(config, self.learning_rate))
+
+    def norm(self, config: Any) -> float | None:
+        """The joint norm that gradients are clipped to, None without clipping."""
+        return float(getattr(config, self.clip_norm)) if isinstance(self.clip_norm, str) else self.clip_norm
+
+    def applied(self, config: Any, step: Any) -> Any:
+        """How many of the first `step` updates, a number or a traced one, ran this loss."""
+        first = 0 if self.since is None else getattr(config, self.since)
+        step = step + (first - step) * (step < first)
+        if self.until is not None:
+            last = max(first, getattr(config, self.until))
+            step = step + (last - step) * (step > last)
+        return step // self.every - first // self.every
+
+    def due(self, config: Any, done: Any) -> Any:
+        """Whether the update that comes after `done` updates runs this loss."""
+        return self.applied(config, done + 1) > self.applied(config, done)
+
+    def always(self) -> bool:
+        """Whether every update runs this loss."""
+        return self.every == 1 and self.since is None and self.until is None
 
 
 @dataclass(frozen=True)
@@ -106,7 +146,7 @@ class Algorithm:
         paper: short name of the paper.
         summary: one line.
         config: the frozen dataclass of hyper-parameters (satisfies `Config`).
-        networks: (config, dimensions) -> NamedTuple of Network or Parameter.
+        networks: (config, dimensions) -> NamedTuple of Network, ResidualNetwork or Parameter.
         noise: (config, dimensions, batch size) -> noise of one update by name.
         updates: the losses in the order in which they are applied; all see the parameters from before the step.
         averages: networks that have a target, by name.
@@ -129,9 +169,9 @@ class Algorithm:
     behaviour: Act | None
     deviations: tuple[str, ...]
 
-    def declared(self, config: Any, dimensions: Dimensions) -> dict[str, Network | Parameter]:
+    def declared(self, config: Any, dimensions: Dimensions) -> dict[str, Declared]:
         """The networks by name."""
-        named: dict[str, Network | Parameter] = self.networks(config, dimensions)._asdict()
+        named: dict[str, Declared] = self.networks(config, dimensions)._asdict()
         return named
 
     def update(self, name: str) -> Update:

@@ -1,11 +1,11 @@
 """Adam, joint clipping and averages once more, slowly, in NumPy float64: what an engine's update must do."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.algorithm import Algorithm
+from ..core.algorithm import Algorithm, Update
 from ..core.networks import Forest
 
 Gradient = Callable[[str, Forest, Forest], Forest]  # (update, online, target) -> gradients of all networks
@@ -22,14 +22,13 @@ class Arrived(NamedTuple):
 
 
 def trajectory(
-    algorithm: Algorithm, learning_rate: float, target_rate: float, start: Forest, gradient: Gradient, steps: int
+    algorithm: Algorithm, config: Any, start: Forest, gradient: Gradient, steps: int
 ) -> Arrived:
     """Parameters, averages and moments after some updates from `start` (Kingma & Ba 2015, algorithm 1).
 
     Args:
-        algorithm: what is trained by which update, how often, clipped to which joint norm; what is averaged when.
-        learning_rate: of Adam.
-        target_rate: of the averages.
+        algorithm: what is trained by which update, when, clipped to which joint norm; what is averaged when.
+        config: holds the rates, norms and moments that the algorithm names.
         start: online parameters; averages start equal to them.
         gradient: the losses' gradients.
         steps: number of updates.
@@ -38,15 +37,19 @@ def trajectory(
     target = {name: _copy(start)[name] for name in algorithm.averages}
     first = {update.name: _zeros(start, update.trains) for update in algorithm.updates}
     second = {update.name: _zeros(start, update.trains) for update in algorithm.updates}
+    runs = dict.fromkeys(first, 0)
     for step in range(1, steps + 1):
         before = _copy(online)
         seen_target = _copy(target)
         for update in algorithm.updates:
-            if step % update.every:
+            begun = update.since is None or step > getattr(config, update.since)
+            over = update.until is not None and step > getattr(config, update.until)
+            if step % update.every or over or not begun:
                 continue
             slopes = gradient(update.name, before, seen_target)
-            scale = _clip_scale([slopes[n][k] for n in update.trains for k in slopes[n]], update.clip_norm)
-            count = step // update.every
+            scale = _clip_scale([slopes[n][k] for n in update.trains for k in slopes[n]], _norm(update, config))
+            runs[update.name] += 1
+            count, learning_rate = runs[update.name], getattr(config, update.learning_rate)
             for network in update.trains:
                 for key, value in online[network].items():
                     g = scale * slopes[network][key]
@@ -56,11 +59,17 @@ def trajectory(
                     m_hat, v_hat = m[key] / (1 - BETA_1**count), v[key] / (1 - BETA_2**count)
                     online[network][key] = value - learning_rate * m_hat / (np.sqrt(v_hat) + EPSILON)
         for name, average in algorithm.averages.items():
-            if step % average.every == 0:
+            if step % average.every == 0 and step > average.since:
+                target_rate = getattr(config, average.rate)
                 source = before if average.when == "before" else online
                 for key, value in target[name].items():
                     target[name][key] = value + target_rate * (source[name][key] - value)
     return Arrived(online, target, first, second)
+
+
+def _norm(update: Update, config: Any) -> float | None:
+    norm = update.clip_norm
+    return getattr(config, norm) if isinstance(norm, str) else norm
 
 
 def _clip_scale(gradients: list[np.ndarray], norm: float | None) -> float:

@@ -40,7 +40,7 @@ def replacements(case: MethodCase, other: MethodCase) -> Iterator[tuple[str, Met
             yield f"{side}.{name}", replaced
     for name in case.batch._fields:
         value = getattr(other.batch, name)
-        if name in ("masks", "valid"):  # 0 or 1: the other case's may be the same ones
+        if name in ("masks", "valid", "valid_steps", "next_valid"):  # 0 or 1: the other case's may be the same ones
             value = 1.0 - getattr(case.batch, name)
         yield f"batch.{name}", case._replace(batch=case.batch._replace(**{name: value}))
     for name in case.noise:

@@ -1,6 +1,7 @@
 """A method at random: tiny networks, parameters, a batch with windows that leave their episode, and noise."""
 
 import copy
+import typing
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
@@ -18,21 +19,12 @@ CARRIED = "methods"
 SIZES = Dimensions(observation=3, action=2)
 # No two sizes the same, or an axis taken for another would go unseen.
 SMALL = {"hidden": (4, 4), "critics": 2, "flow_steps": 3, "chunk": 1, "batch_size": 5, "learning_rate": 1e-3}
-# Hyper-parameters are compiled in by JAX: it is checked on these two, the others also on freely drawn ones.
-SETTINGS: tuple[dict[str, Any], ...] = (
-    {},
-    {
-        "critics": 3,
-        "flow_steps": 2,
-        "chunk": 2,
-        "best_of_n": 2,
-        "discount": 0.8,
-        "rho": 1.5,
-        "inv_temp": 2.5,
-        "edit_scale": 0.6,
-        "distill_weight": 3.0,
-    },
-)
+OTHER_SIZES = (4, 6, 7, 8)  # of the hyper-parameters that are numbers of something else, where they are not smaller
+# Hyper-parameters are compiled in by JAX: it is checked on two settings, the others also on freely drawn ones.
+SETTINGS = 2
+SECOND = {"critics": 3, "flow_steps": 2, "chunk": 2, "best_of_n": 2, "discount": 0.8, "rho": 1.5, "inv_temp": 2.5}
+INTEGERS = {"critics": (1, 4), "flow_steps": (1, 5), "chunk": (1, 3), "best_of_n": (1, 4), "batch_size": (2, 6)}
+NUMBERS = {"discount": (0.5, 1.0), "rho": (0.0, 2.0), "inv_temp": (0.1, 5.0), "kappa": (0.1, 0.9)}
 
 
 class MethodCase(NamedTuple):
@@ -50,7 +42,7 @@ class MethodCase(NamedTuple):
 def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
     """A case drawn from a seed; `changes` override the small configuration where the method has such a field."""
     known = {field.name for field in fields(algorithm.config)}
-    settings = {name: value for name, value in {**SMALL, **changes}.items() if name in known}
+    settings = {name: value for name, value in {**small(algorithm), **changes}.items() if name in known}
     config = algorithm.config(**settings)
     declared = algorithm.declared(config, SIZES)
     rng = np.random.default_rng(seed)
@@ -59,7 +51,7 @@ def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
         spread(tree, rng)
     # Averages differ from the online parameters, or a confusion of the two would go unseen.
     target = {name: tree for name, tree in shaken(online, rng).items() if name in algorithm.averages}
-    rows = config.batch_size
+    rows, sequel = config.batch_size, np.random.default_rng([seed, 1])
     batch = Batch(
         observations=rng.standard_normal((rows, SIZES.observation)),
         actions=rng.uniform(-1.0, 1.0, (rows, SIZES.action)),
@@ -67,6 +59,9 @@ def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
         masks=rng.integers(0, 2, rows).astype(np.float64),
         valid=np.where(np.arange(rows) == seed % rows, 0.0, 1.0),
         next_observations=rng.standard_normal((rows, SIZES.observation)),
+        valid_steps=sequel.integers(0, 2, (rows, config.chunk)).astype(np.float64),
+        next_actions=sequel.uniform(-1.0, 1.0, (rows, SIZES.action)),
+        next_valid=sequel.integers(0, 2, rows).astype(np.float64),
     )
     noise = {
         name: rng.random(entry.shape) if entry.kind == "uniform" else rng.standard_normal(entry.shape)
@@ -75,19 +70,50 @@ def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
     return MethodCase(algorithm, config, SIZES, online, target, batch, noise)
 
 
-def drawn_settings(seed: int) -> dict[str, Any]:
-    """Hyper-parameters drawn from a seed, as names of any method."""
+def small(algorithm: Algorithm) -> dict[str, Any]:
+    """Sizes that make one evaluation cheap, and moments so early that a few updates pass them."""
+    values = dict(SMALL)
+    sizes = iter(OTHER_SIZES)
+    for field in fields(algorithm.config):
+        whole = isinstance(field.default, int) and not isinstance(field.default, bool)
+        if whole and field.name not in values | {"best_of_n": 1}:
+            values[field.name] = min(next(sizes), int(field.default))
+    values |= {update.since: 1 for update in algorithm.updates if update.since}
+    return values | {update.until: 2 for update in algorithm.updates if update.until}
+
+
+def setting(algorithm: Algorithm, index: int) -> dict[str, Any]:
+    """One of `SETTINGS` fixed choices of hyper-parameters: the method's own at small sizes, or quite different ones."""
+    return {} if index == 0 else {**drawn_settings(algorithm, index), "batch_size": SMALL["batch_size"], **SECOND}
+
+
+def drawn_settings(algorithm: Algorithm, seed: int) -> dict[str, Any]:
+    """Hyper-parameters drawn from a seed: sizes, and numbers around the method's own; not the optimiser's rates."""
     rng = np.random.default_rng(seed)
-    integers = {"critics": (1, 4), "flow_steps": (1, 5), "chunk": (1, 3), "best_of_n": (1, 4), "batch_size": (2, 6)}
-    numbers = {
-        "discount": (0.5, 1.0),
-        "rho": (0.0, 2.0),
-        "inv_temp": (0.1, 5.0),
-        "edit_scale": (0.05, 1.0),
-        "distill_weight": (0.1, 10.0),
+    moments = {name for update in algorithm.updates for name in (update.since, update.until)}
+    drawn: dict[str, Any] = {}
+    for name, kind in typing.get_type_hints(algorithm.config).items():
+        default = getattr(algorithm.config, name)
+        if name in moments or "rate" in name or name.endswith("norm"):
+            continue
+        if kind is bool:
+            drawn[name] = bool(rng.integers(2))
+        elif kind is int:
+            drawn[name] = int(rng.integers(*INTEGERS.get(name, (1, 4))))
+        elif kind is float:
+            drawn[name] = float(rng.uniform(*NUMBERS.get(name, (0.3 * default, 2.0 * default or 1.0))))
+        elif typing.get_origin(kind) is typing.Literal:
+            drawn[name] = typing.get_args(kind)[rng.integers(len(typing.get_args(kind)))]
+    return drawn
+
+
+def decision_noise(case: MethodCase, rows: int, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+    """Noise of as many decisions, by name."""
+    declared = case.algorithm.act_noise(case.config, case.dimensions)
+    return {
+        name: rng.random((rows, *entry.shape)) if entry.kind == "uniform" else rng.standard_normal((rows, *entry.shape))
+        for name, entry in declared.items()
     }
-    drawn: dict[str, Any] = {name: int(rng.integers(*ends)) for name, ends in integers.items()}
-    return drawn | {name: float(rng.uniform(*ends)) for name, ends in numbers.items()}
 
 
 def methods(backend: Backend) -> Mapping[str, Algorithm]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metrics, Models, Noise, Noises, Update
-from ..core.networks import Head, Network, Parameter
-from .by_hand.parts import Situation, clipped, output
+from ..core.networks import Head, Network, Parameter, ResidualNetwork
+from .by_hand.parts import Situation, clipped, mish, output, relu, residual
 
 FAINT = 1e-6  # makes gradients of the size of Adam's epsilon
 
@@ -20,6 +20,11 @@ class Config:
     discount: float = 0.9
     chunk: int = 1
     hidden: tuple[int, ...] = (4, 3)
+    slow_rate: float = 0.1
+    faint_rate: float = 2e-2
+    faint_norm: float = 1e-6
+    begin: int = 1
+    end: int = 3
 
 
 class Networks(NamedTuple):
@@ -30,17 +35,24 @@ class Networks(NamedTuple):
     line: Any
     number: Any
     idle: Any
+    residual: Any
+    numbers: Any
 
 
 def networks(config: Any, dimensions: Dimensions) -> Networks:
-    """An ensemble with norms, two heads with norms, no hidden layer, a number, and a plain network."""
+    """An ensemble, two heads, no hidden layer, a number, a plain network, a residual one, and several numbers."""
     observation, action = dimensions
     return Networks(
         ensemble=Network((observation, action), config.hidden, (Head("value", 1),), 2, layer_norm=True, scalar=True),
-        pair=Network((observation,), config.hidden, (Head("left", action), Head("right", action)), layer_norm=True),
+        pair=Network(
+            (observation,), config.hidden, (Head("left", action), Head("right", action)), layer_norm=True,
+            activation="mish",
+        ),
         line=Network((action, 1), (), (Head("out", action),)),
         number=Parameter(0.5),
-        idle=Network((observation,), config.hidden, (Head("out", action),)),
+        idle=Network((observation,), config.hidden, (Head("out", action),), activation="relu"),
+        residual=ResidualNetwork((observation, action), 3, 2, (Head("up", action), Head("down", 1)), "mish"),
+        numbers=Parameter(0.25, (action,), spread=0.5),
     )
 
 
@@ -74,13 +86,21 @@ def faint(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> t
     return loss - FAINT * K.xp.mean(value * batch.masks), {"faint": loss, "out": K.xp.mean(out)}
 
 
+def staged(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
+    """Trains the residual network and the array of numbers."""
+    up, down = models.online.residual(batch.observations, batch.next_actions)
+    off = up * models.online.numbers() + down * (0.5 + batch.next_valid[..., None])
+    loss = K.xp.mean(K.xp.square(off)) + K.xp.mean(models.online.numbers() * batch.actions)
+    return loss, {"staged": loss}
+
+
 def loud_by_hand(here: Situation) -> tuple[Array, dict[str, Array]]:
     """`loud` in NumPy."""
     batch = here.batch
-    idle = output(here.live["idle"], "out", batch.observations)
+    idle = output(here.live["idle"], "out", batch.observations, act=relu)
     q = output(here.live["ensemble"], "value", batch.observations, batch.actions + 0.1 * idle)[..., 0]
     held = output(here.held["ensemble"], "value", batch.next_observations, here.noise["wide"])[..., 0]
-    right = output(here.target["pair"], "right", batch.next_observations)
+    right = output(here.target["pair"], "right", batch.next_observations, act=mish)
     off = q - here.live["number"]["value"] * held.mean(axis=1) - batch.rewards - right.mean(axis=-1)
     loss = 3.0 * (off * off).mean()
     return loss, {"loud": loss, "q": q.mean(), "held": held.mean()}
@@ -89,12 +109,24 @@ def loud_by_hand(here: Situation) -> tuple[Array, dict[str, Array]]:
 def faint_by_hand(here: Situation) -> tuple[Array, dict[str, Array]]:
     """`faint` in NumPy."""
     s = here.batch.observations
-    left, right = (output(here.live["pair"], head, s) for head in ("left", "right"))
+    left, right = (output(here.live["pair"], head, s, act=mish) for head in ("left", "right"))
     out = output(here.live["line"], "out", left * right + here.noise["other"], here.noise["time"])
     value = output(here.target["ensemble"], "value", s, left)[..., 0]
     number = here.live["number"]["value"] * here.held["number"]["value"]
     loss = FAINT * (out**2 + number * right * left).mean()
     return loss - FAINT * (value * here.batch.masks).mean(), {"faint": loss, "out": out.mean()}
+
+
+def staged_by_hand(here: Situation) -> tuple[Array, dict[str, Array]]:
+    """`staged` in NumPy."""
+    batch, numbers = here.batch, here.live["numbers"]["value"]
+    up, down = (
+        residual(here.live["residual"], head, batch.observations, batch.next_actions, act=mish)
+        for head in ("up", "down")
+    )
+    off = up * numbers + down * (0.5 + batch.next_valid[:, None])
+    loss = (off * off).mean() + (batch.actions * numbers).mean()
+    return loss, {"staged": loss}
 
 
 def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
@@ -110,13 +142,13 @@ def behave(K: Any, config: Any, models: Models, observations: Array, noise: Nois
 
 def act_by_hand(config: Any, online: Any, target: Any, s: Array, z: Array) -> Array:
     """`act` in NumPy."""
-    start = output(online["pair"], "left", s) + output(target["line"], "out", z, z[..., :1])
+    start = output(online["pair"], "left", s, act=mish) + output(target["line"], "out", z, z[..., :1])
     return clipped(start + online["number"]["value"])
 
 
 def behave_by_hand(config: Any, online: Any, target: Any, s: Array, z: Array) -> Array:
     """`behave` in NumPy."""
-    return clipped(output(online["idle"], "out", s) - z)
+    return clipped(output(online["idle"], "out", s, act=relu) - z)
 
 
 PROBE = Algorithm(
@@ -129,8 +161,14 @@ PROBE = Algorithm(
     updates=(
         Update("loud", loud, ("ensemble", "number"), clip_norm=0.5),
         Update("faint", faint, ("pair", "line"), every=2),
+        Update("staged", staged, ("residual", "numbers"), learning_rate="faint_rate", since="begin", until="end"),
     ),
-    averages={"ensemble": Average(), "pair": Average("after"), "line": Average("after", every=2)},
+    averages={
+        "ensemble": Average(),
+        "pair": Average("after", rate="slow_rate"),
+        "line": Average("after", every=2),
+        "residual": Average(since=2),
+    },
     act=act,
     act_noise=lambda config, dimensions: {"z": Noise((dimensions.action,))},
     behaviour=behave,
@@ -140,10 +178,19 @@ PROBE = Algorithm(
 QUIET = replace(
     PROBE,
     name="quiet probe",
-    updates=(Update("loud", loud, ("ensemble", "number"), clip_norm=1e3), Update("faint", faint, ("pair", "line"))),
-    averages={"ensemble": Average("after"), "pair": Average("before", every=2), "line": Average()},
+    updates=(
+        Update("loud", loud, ("ensemble", "number"), clip_norm=1e3),
+        Update("faint", faint, ("pair", "line"), clip_norm="faint_norm", learning_rate="faint_rate"),
+        Update("staged", staged, ("residual", "numbers"), every=2, since="begin"),
+    ),
+    averages={
+        "ensemble": Average("after", since=1),
+        "pair": Average("before", every=2),
+        "line": Average(rate="slow_rate"),
+        "residual": Average("after"),
+    },
 )
-RESTATED = {"loud": loud_by_hand, "faint": faint_by_hand}
+RESTATED = {"loud": loud_by_hand, "faint": faint_by_hand, "staged": staged_by_hand}
 
 
 def reveal(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:

@@ -14,7 +14,16 @@ from veloq.verification.adam import trajectory
 from veloq.verification.assertions import assert_at_most, assert_close, assert_exact
 from veloq.verification.backends import BACKENDS, Backend
 from veloq.verification.check import counted, covers
-from veloq.verification.method_cases import SETTINGS, MethodCase, data_for, drift, method_case, pinned
+from veloq.verification.method_cases import (
+    SETTINGS,
+    MethodCase,
+    data_for,
+    decision_noise,
+    drift,
+    method_case,
+    pinned,
+    setting,
+)
 from veloq.verification.profiles import examples
 from veloq.verification.restatement import arguments
 
@@ -24,9 +33,9 @@ STEPS = 3
 
 
 @functools.cache
-def expected(name: str, update: str, seed: int, setting: int) -> LossAndGradients:
+def expected(name: str, update: str, seed: int, index: int) -> LossAndGradients:
     """The reference's word, by complex step."""
-    case = method_case(ALGORITHMS[name], seed, **SETTINGS[setting])
+    case = method_case(ALGORITHMS[name], seed, **setting(ALGORITHMS[name], index))
     result: LossAndGradients = BACKENDS["reference"].engine.loss_and_gradients(*arguments(case, update))
     return result
 
@@ -37,12 +46,12 @@ def test_losses_and_gradients(framework: Backend, name: str, update: str) -> Non
     """Same parameters, batch with invalid windows, and noise, in float64."""
     trains = next(entry.trains for entry in ALGORITHMS[name].updates if entry.name == update)
 
-    @given(seed=SEEDS, setting=st.sampled_from(range(len(SETTINGS))))
+    @given(seed=SEEDS, index=st.sampled_from(range(SETTINGS)))
     @settings(max_examples=examples(6))
     @counted
-    def agree(seed: int, setting: int) -> None:
-        want = expected(name, update, seed, setting)
-        case = method_case(ALGORITHMS[name], seed, **SETTINGS[setting])
+    def agree(seed: int, index: int) -> None:
+        want = expected(name, update, seed, index)
+        case = method_case(ALGORITHMS[name], seed, **setting(ALGORITHMS[name], index))
         got = framework.engine.loss_and_gradients(*arguments(case, update))
         assert_close(np.float64(got.loss), np.float64(want.loss), "algorithm", f"{name} loss on {framework.name}")
         assert got.metrics.keys() == want.metrics.keys()
@@ -75,14 +84,13 @@ def test_trained_networks_move(framework: Backend, name: str) -> None:
 def test_actions(framework: Backend, name: str) -> None:
     """Float64 parameters, a batch of observations."""
 
-    @given(seed=SEEDS, setting=st.sampled_from(range(len(SETTINGS))))
+    @given(seed=SEEDS, index=st.sampled_from(range(SETTINGS)))
     @settings(max_examples=examples(6))
     @counted
-    def act(seed: int, setting: int) -> None:
-        case = method_case(ALGORITHMS[name], seed, **SETTINGS[setting])
+    def act(seed: int, index: int) -> None:
+        case = method_case(ALGORITHMS[name], seed, **setting(ALGORITHMS[name], index))
         rng = np.random.default_rng(seed)
-        declared = case.algorithm.act_noise(case.config, case.dimensions)
-        noise = {key: rng.standard_normal((case.config.batch_size, *entry.shape)) for key, entry in declared.items()}
+        noise = decision_noise(case, case.config.batch_size, rng)
         for behaviour in (False, True) if case.algorithm.behaviour else (False,):
             chosen = [
                 backend.engine.policy(
@@ -110,8 +118,7 @@ def test_updates(framework: Backend, name: str) -> None:
         result: Forest = module.loss_and_gradients(*arguments(moved, update)).gradients
         return result
 
-    rates = (case.config.learning_rate, case.config.target_rate)
-    arrived = trajectory(case.algorithm, *rates, start, gradient, STEPS)
+    arrived = trajectory(case.algorithm, case.config, start, gradient, STEPS)
     engine = module.Engine(pinned(case), case.config, case.dimensions, data_for(case), (seed,), device=framework.device)
     state, _ = engine.run(engine.initial(), STEPS)
     flat = engine.export(state)

@@ -82,8 +82,7 @@ def test_updates(framework: Backend, probe: Algorithm) -> None:
         result: Forest = BACKENDS["reference"].engine.loss_and_gradients(*arguments(moved, update)).gradients
         return result
 
-    rates = (case.config.learning_rate, case.config.target_rate)
-    arrived = trajectory(probe, *rates, start, gradient, STEPS)
+    arrived = trajectory(probe, case.config, start, gradient, STEPS)
     build = framework.engine.Engine
     trainer = build(pinned(case), case.config, case.dimensions, data_for(case), (5,), device=framework.device)
     flat = trainer.export(trainer.run(trainer.initial(), STEPS)[0])
@@ -224,7 +223,7 @@ def test_runs_may_be_split(framework: Backend) -> None:
         assert_exact(parts[key], value, key)
     for name, mean in means.items():
         seen = [np.asarray(metrics[name], np.float32) for metrics in singles if name in metrics]
-        assert len(seen) == (STEPS // 2 if name in ("faint", "out") else STEPS), name
+        assert len(seen) == (STEPS // 2 if name in ("faint", "out", "staged") else STEPS), name
         assert_close(np.asarray(mean, np.float32), np.mean(seen, axis=0), "reduction", name, "float32")
 
 

@@ -14,7 +14,15 @@ from veloq.verification.by_hand import BY_HAND
 from veloq.verification.by_hand.record import record_of
 from veloq.verification.check import check, counted, covers
 from veloq.verification.dependence import dependence
-from veloq.verification.method_cases import SETTINGS, MethodCase, drawn_settings, method_case, methods
+from veloq.verification.method_cases import (
+    SETTINGS,
+    MethodCase,
+    decision_noise,
+    drawn_settings,
+    method_case,
+    methods,
+    setting,
+)
 from veloq.verification.profiles import examples
 from veloq.verification.restatement import assert_restated
 
@@ -24,8 +32,9 @@ ROWS = 3
 
 def drawn(backend: Backend, name: str, seed: int) -> MethodCase:
     """A case with its hyper-parameters; JAX, which compiles them in, takes one of the settings compiled anyway."""
-    chosen = SETTINGS[seed % len(SETTINGS)] if backend.name == "jax" else drawn_settings(seed)
-    return method_case(methods(backend)[name], seed, **chosen)
+    method = methods(backend)[name]
+    chosen = setting(method, seed % SETTINGS) if backend.name == "jax" else drawn_settings(method, seed)
+    return method_case(method, seed, **chosen)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
@@ -55,14 +64,13 @@ def test_actions(backend: Backend, name: str) -> None:
     def act(seed: int) -> None:
         case = drawn(backend, name, seed)
         rng = np.random.default_rng([seed, 2])
-        declared = case.algorithm.act_noise(case.config, case.dimensions)
-        noise = {key: rng.standard_normal((ROWS, *entry.shape)) for key, entry in declared.items()}
+        noise = decision_noise(case, ROWS, rng)
         s = rng.standard_normal((ROWS, case.dimensions.observation))
         for behaviour, restated in ((False, BY_HAND[name].act), (True, BY_HAND[name].behave)):
             if restated is not None:
                 record: tuple[Any, ...] = (case.algorithm, case.config, case.dimensions, case.online, case.target)
                 actions = backend.engine.policy(*record, behaviour)(s, noise)
-                expected = restated(case.config, case.online, s, noise)
+                expected = restated(case.config, case.online, case.target, s, noise)
                 assert_close(np.asarray(actions), expected, "algorithm", f"{name} acts on {backend.name}")
 
     act()
@@ -85,9 +93,7 @@ def test_dependence(backend: Backend, name: str) -> None:
 @check("METHOD", "each method's record says what is trained, clipped, averaged, drawn and applied, as stated by hand")
 def test_record(backend: Backend, name: str) -> None:
     """The optimiser's share, the laws and shapes of the noise, the networks' forms, the paper's hyper-parameters."""
-    method = methods(backend)[name]
-    known = {"best_of_n": 3, "flow_steps": 5, "critics": 4, "hidden": (6, 5)}
-    stated, expected = record_of(method, method.config(**known)), BY_HAND[name].record
+    stated, expected = record_of(methods(backend)[name]), BY_HAND[name].record
     for part, value in expected._asdict().items():
         assert getattr(stated, part) == value, part
 

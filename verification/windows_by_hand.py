@@ -38,10 +38,11 @@ def window(start: int, chunk: int, discount: float) -> Batch:
     """The window of `chunk` rows from `start`: what comes after an episode's end no longer counts.
 
     Valid if no row before the last ends its episode; the mask is the smallest met; the next observation is that of
-    the last row that counts. Actions are kept as they stand in the data.
+    the last row that counts. Actions are kept as they stand in the data. The next actions begin after the row that
+    counted last, or earlier where the data ends; they are valid if these rows and the window's are of one episode.
     """
     data = TRANSITIONS
-    reward, mask, last, valid = 0.0, 1.0, start, 1.0
+    reward, mask, last, valid, steps = 0.0, 1.0, start, 1.0, []
     for k in range(chunk):
         row = start + k
         if k and data.terminals[row - 1]:
@@ -50,6 +51,10 @@ def window(start: int, chunk: int, discount: float) -> Batch:
             reward += discount**k * float(data.rewards[row])
             mask = min(mask, float(data.masks[row]))
             last = row
+        steps.append(valid)
+    begin = min(last + 1, ROWS - chunk)
+    together = range(start, begin + chunk - 1)  # rows after which the episode must go on
+    follows = begin == last + 1 and not any(data.terminals[row] for row in together)
     return Batch(
         observations=data.observations[start],
         actions=data.actions[start : start + chunk].ravel(),
@@ -57,6 +62,9 @@ def window(start: int, chunk: int, discount: float) -> Batch:
         masks=np.float32(mask),
         valid=np.float32(valid),
         next_observations=data.next_observations[last],
+        valid_steps=np.float32(steps),
+        next_actions=data.actions[begin : begin + chunk].ravel(),
+        next_valid=np.float32(follows and valid),
     )
 
 
@@ -67,11 +75,13 @@ def revealed(metrics: dict[str, Any], seed: int, config: Any, sizes: Dimensions)
         "batch.observations": (rows, sizes.observation),
         "batch.next_observations": (rows, sizes.observation),
         "batch.actions": (rows, sizes.action),
+        "batch.next_actions": (rows, sizes.action),
+        "batch.valid_steps": (rows, sizes.action),
         "noise.wide": (2, rows, sizes.action),
         "noise.time": (rows, 1),
         "noise.other": (2, rows, sizes.action),
     }
-    shapes |= {f"batch.{name}": (rows,) for name in ("rewards", "masks", "valid")}
+    shapes |= {f"batch.{name}": (rows,) for name in ("rewards", "masks", "valid", "next_valid")}
     return {
         name: np.array([metrics[f"{name}.{index}"][seed] for index in range(int(np.prod(shape)))], np.float32).reshape(
             shape

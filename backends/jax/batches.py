@@ -18,7 +18,10 @@ from .value_targets import chunk_return
 
 
 class Windows(NamedTuple):
-    """The data on the device: its rows, and for every start of a window its return, mask, validity and last row."""
+    """The data on the device: its rows, and by start of a window its return, mask, validity, last row and sequel.
+
+    `next_start` is where the window of next actions begins, `next_valid` whether both lie in one episode.
+    """
 
     observations: Array
     actions: Array
@@ -27,6 +30,8 @@ class Windows(NamedTuple):
     masks: Array
     valid: Array
     last: Array
+    next_start: Array
+    next_valid: Array
 
 
 def windows(data: Transitions, chunk: int, discount: float, device: Any) -> Windows:
@@ -46,7 +51,10 @@ def windows(data: Transitions, chunk: int, discount: float, device: Any) -> Wind
     ended = jnp.any(ends[:, :-1], axis=1)
     first_end = jnp.argmax(ends, axis=1).astype(jnp.int32)
     last = starts + jnp.where(ended, first_end, chunk - 1)
-    return Windows(observations, actions, next_observations, *returned, last)
+    next_start = jnp.minimum(last + 1, rows - chunk)
+    follows = (last + 1 == next_start) & (terminals[last] == 0)
+    next_valid = jnp.where(follows, returned[2][next_start], 0.0)
+    return Windows(observations, actions, next_observations, *returned, last, next_start, next_valid)
 
 
 def keys(seeds: Sequence[int], device: Any) -> Array:
@@ -60,14 +68,18 @@ def draw_batch(data: Windows, key: Array, batch_size: int, chunk: int) -> Batch:
     """`batch_size` windows with uniform starts, drawn with the key of one seed and step."""
     key = jax.random.fold_in(key, zlib.crc32(b"batch"))
     start = jax.random.randint(key, (batch_size,), 0, data.last.shape[0], dtype=jnp.int32)
-    rows = start[:, None] + jnp.arange(chunk, dtype=jnp.int32)
+    steps = jnp.arange(chunk, dtype=jnp.int32)
+    last, next_start = data.last[start], data.next_start[start]
     return Batch(
         observations=data.observations[start],
-        actions=data.actions[rows].reshape(batch_size, -1),
+        actions=data.actions[start[:, None] + steps].reshape(batch_size, -1),
         rewards=data.rewards[start],
         masks=data.masks[start],
         valid=data.valid[start],
-        next_observations=data.next_observations[data.last[start]],
+        next_observations=data.next_observations[last],
+        valid_steps=(steps <= (last - start)[:, None]).astype(jnp.float32),
+        next_actions=data.actions[next_start[:, None] + steps].reshape(batch_size, -1),
+        next_valid=data.next_valid[start],
     )
 
 

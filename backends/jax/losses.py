@@ -38,7 +38,7 @@ def _kernels() -> tuple[Callable[..., Any], ...]:
     return tuple(getattr(K, name) for name in SPECS)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def _compiled_loss(
     algorithm: _Same[Algorithm], config: Any, dimensions: Dimensions, update: str, kernels: tuple[Any, ...]
 ) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ...core.networks import LAYER_NORM_EPSILON, Network, Parameter, Tree
+from ...core.networks import LAYER_NORM_EPSILON, Declared, Network, Parameter, ResidualNetwork, Tree
 
 
 def bind(declared: Any, parameters: Mapping[str, Tree]) -> Any:
@@ -20,9 +20,11 @@ def bind(declared: Any, parameters: Mapping[str, Tree]) -> Any:
     )
 
 
-def _callable(network: Network | Parameter, tree: Tree) -> Callable[..., Any]:
+def _callable(network: Declared, tree: Tree) -> Callable[..., Any]:
     if isinstance(network, Parameter):
         return lambda: tree["value"]
+    if isinstance(network, ResidualNetwork):
+        return lambda *inputs: apply_residual(network, tree, *inputs)
     return lambda *inputs: apply(network, tree, *inputs)
 
 
@@ -37,16 +39,46 @@ def apply(network: Network, tree: Tree, *inputs: Array) -> Array | tuple[Array, 
     Returns:
         One array per head (an array if there is one), an ensemble's members first.
     """
-    lead = jnp.broadcast_shapes(*(x.shape[:-1] for x in inputs))
-    x = jnp.concatenate([jnp.broadcast_to(x, (*lead, x.shape[-1])) for x in inputs], axis=-1)
-    x = x.reshape(-1, x.shape[-1])
+    x, lead = _joined(inputs)
+    activation = _ACTIVATIONS[network.activation]
     for layer in range(len(network.hidden)):
         name = f"hidden_{layer}"
-        x = jax.nn.gelu(_dense(x, tree, name), approximate=True)
+        x = activation(_dense(x, tree, name))
         if network.layer_norm:
-            x = _normalised(x) * _row(tree, f"{name}.norm_scale") + _row(tree, f"{name}.norm_shift")
+            x = _norm(x, tree, name)
     heads = tuple(_shaped(_dense(x, tree, head.name), network, lead) for head in network.heads)
     return heads[0] if len(heads) == 1 else heads
+
+
+def apply_residual(network: ResidualNetwork, tree: Tree, *inputs: Array) -> Array | tuple[Array, ...]:
+    """As `apply`, for a residual network."""
+    x, lead = _joined(inputs)
+    activation = _ACTIVATIONS[network.activation]
+    x = _dense(x, tree, "enter")
+    for block in range(network.blocks):
+        wide = activation(_dense(_norm(x, tree, f"widen_{block}"), tree, f"widen_{block}"))
+        x = x + _dense(wide, tree, f"narrow_{block}")
+    x = activation(x)
+    heads = tuple(_dense(x, tree, head.name).reshape(*lead, head.size) for head in network.heads)
+    return heads[0] if len(heads) == 1 else heads
+
+
+_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "gelu": lambda x: jax.nn.gelu(x, approximate=True),
+    "mish": jax.nn.mish,
+    "relu": jax.nn.relu,
+}
+
+
+def _joined(inputs: tuple[Array, ...]) -> tuple[Array, tuple[int, ...]]:
+    """Inputs side by side as one matrix, and the leading shape they broadcast to."""
+    lead = jnp.broadcast_shapes(*(x.shape[:-1] for x in inputs))
+    x = jnp.concatenate([jnp.broadcast_to(x, (*lead, x.shape[-1])) for x in inputs], axis=-1)
+    return x.reshape(-1, x.shape[-1]), lead
+
+
+def _norm(x: Array, tree: Tree, name: str) -> Array:
+    return _normalised(x) * _row(tree, f"{name}.norm_scale") + _row(tree, f"{name}.norm_shift")
 
 
 def _dense(x: Array, tree: Tree, name: str) -> Array:

@@ -64,9 +64,9 @@ def advance(
     measured: Counted = {}
     for update in algorithm.updates:
         result = _when(
-            count % update.every == 0,
-            _stepping(update, config, declared, state, batch, noise, count // update.every),
-            update.every == 1,
+            update.due(config, state.step),
+            _stepping(update, config, declared, state, batch, noise, update.applied(config, count)),
+            update.always(),
             (jax.tree.map(jnp.zeros_like, first[update.name]), first[update.name], second[update.name]),
         )
         (change, first[update.name], second[update.name]), metrics, applied = result
@@ -75,7 +75,7 @@ def advance(
     target = {
         name: _averaged(
             average,
-            config.target_rate,
+            getattr(config, average.rate),
             state.target[name],
             state.online[name] if average.when == "before" else online[name],
             count,
@@ -99,11 +99,11 @@ def _stepping(
 ) -> Callable[[], Stepped]:
     def step() -> Stepped:
         (_, metrics), gradient = loss_and_gradient(update, config, declared, state.online, state.target, batch, noise)
-        if update.clip_norm is not None:
-            gradient, _ = optax.clip_by_global_norm(update.clip_norm).update(gradient, optax.EmptyState())
+        if (norm := update.norm(config)) is not None:
+            gradient, _ = optax.clip_by_global_norm(norm).update(gradient, optax.EmptyState())
         moments = optax.ScaleByAdamState(count - 1, state.adam_first[update.name], state.adam_second[update.name])
         direction, moments = ADAM.update(gradient, moments)
-        change = jax.tree.map(lambda leaf: -config.learning_rate * leaf, direction)
+        change = jax.tree.map(lambda leaf: -update.rate(config) * leaf, direction)
         return (change, moments.mu, moments.nu), metrics
 
     return step
@@ -121,6 +121,7 @@ def _when(
 
 
 def _averaged(average: Average, rate: float, target: Tree, source: Tree, count: Array) -> Tree:
-    weight = jnp.where(count % average.every == 0, rate, 0.0)
+    due = (count % average.every == 0) & (count > average.since)
+    weight = jnp.where(due, rate, 0.0)
     moved: Tree = jax.tree.map(lambda old, new: old + weight.astype(old.dtype) * (new - old), target, source)
     return moved

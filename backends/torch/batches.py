@@ -30,16 +30,24 @@ class Windows:
         invalid = terminals[:, :-1].cummax(-1).values.sum(-1) if chunk > 1 else torch.zeros_like(self.rewards)
         last = (chunk - 1 - invalid).long()
         self.next_rows = torch.arange(self.count, device=device) + last
+        self.next_starts = (self.next_rows + 1).clamp(max=self.count - 1)
+        follows = (self.next_rows + 1 == self.next_starts) & (tensors["terminals"][self.next_rows] == 0)
+        self.next_valid = torch.where(follows, self.valid[self.next_starts], 0.0)
+        self.steps = torch.arange(chunk, device=device)
 
     def batch(self, starts: Tensor) -> Batch:
         """The windows that start at rows `starts`, with the next observation of their last valid step."""
+        last = self.next_rows[starts]
         return Batch(
             observations=self.observations[starts],
             actions=self.actions[starts],
             rewards=self.rewards[starts],
             masks=self.masks[starts],
             valid=self.valid[starts],
-            next_observations=self.next_observations[self.next_rows[starts]],
+            next_observations=self.next_observations[last],
+            valid_steps=(self.steps <= (last - starts).unsqueeze(-1)).to(torch.float32),
+            next_actions=self.actions[self.next_starts[starts]],
+            next_valid=self.next_valid[starts],
         )
 
 

@@ -125,8 +125,8 @@ class Engine:
             parameters = leaves(state.online, update.trains)
             first = leaves(state.first[update.name], update.trains)
             second = leaves(state.second[update.name], update.trains)
-            applied = state.step // update.every
-            state.optimisers[update.name] = adam(parameters, first, second, applied, self.config.learning_rate)
+            applied = update.applied(self.config, state.step)
+            state.optimisers[update.name] = adam(parameters, first, second, applied, update.rate(self.config))
         return state
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
@@ -147,7 +147,7 @@ class Engine:
     def _advance(self, state: State, online: Parameters, target: Parameters, meter: Meter) -> None:
         """One update in place; every loss sees the parameters from before it."""
         batch, noise = self._sample(state.step)
-        active = [update for update in self.algorithm.updates if (state.step + 1) % update.every == 0]
+        active = [update for update in self.algorithm.updates if update.due(self.config, state.step)]
         for update in active:
             _, metrics, gradients = self._gradients[update.name](online, target, batch, noise)
             self._hand_over(state, update, gradients)
@@ -171,15 +171,15 @@ class Engine:
         """Give the gradients, clipped, to the parameters as the optimiser expects them."""
         parameters = leaves(state.online, update.trains)
         flat = [g.reshape(p.shape) for p, g in zip(parameters, leaves(gradients, update.trains), strict=True)]
-        if update.clip_norm is not None:
-            clip_per_seed(flat, update.clip_norm)
+        if (norm := update.norm(self.config)) is not None:
+            clip_per_seed(flat, norm)
         for parameter, gradient in zip(parameters, flat, strict=True):
             parameter.grad = gradient
 
     def _average(self, state: State, when: str) -> None:
         for name, average in self.algorithm.averages.items():
             if due(average, when, state.step):
-                move_average(state.target[name], state.online[name], self.config.target_rate)
+                move_average(state.target[name], state.online[name], getattr(self.config, average.rate))
 
     def _without_axis(self, forest: Parameters) -> Parameters:
         """Views without the seed axis where there is one seed, which then runs without vmap."""

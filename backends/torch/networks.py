@@ -1,14 +1,14 @@
 """Declared networks applied to tensors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu, layer_norm
+from torch.nn.functional import gelu, layer_norm, mish, relu
 
-from ...core.networks import LAYER_NORM_EPSILON, Network, Parameter
+from ...core.networks import LAYER_NORM_EPSILON, Network, Parameter, ResidualNetwork
 
 Tree = Mapping[str, Tensor]
 Forest = Mapping[str, Tree]
@@ -31,7 +31,7 @@ def apply_parameter(parameter: Parameter, tree: Tree) -> Tensor:
 def apply_network(network: Network, tree: Tree, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
     """Evaluate a network.
 
-    Per hidden layer x ← norm(gelu(x W + b)), then x W_head + b_head; members of an ensemble lead.
+    Per hidden layer x ← norm(act(x W + b)), then x W_head + b_head; members of an ensemble lead.
 
     Args:
         network: the declaration.
@@ -45,11 +45,12 @@ def apply_network(network: Network, tree: Tree, *inputs: Tensor) -> Tensor | tup
     x, lead = _joined(inputs)
     layer = _dense if network.members is None else _dense_members
     norm = _norm if network.members is None else _norm_members
+    activation = _ACTIVATIONS[network.activation]
     if network.members is not None:
         x = x.expand(network.members, *x.shape)
     for index in range(len(network.hidden)):
         name = f"hidden_{index}"
-        x = gelu(layer(tree, name, x), approximate="tanh")
+        x = activation(layer(tree, name, x))
         if network.layer_norm:
             x = norm(tree, name, x)
     members = () if network.members is None else (network.members,)
@@ -58,6 +59,19 @@ def apply_network(network: Network, tree: Tree, *inputs: Tensor) -> Tensor | tup
         size = () if network.scalar else (head.size,)
         results.append(layer(tree, head.name, x).reshape(*members, *lead, *size))
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def apply_residual(network: ResidualNetwork, tree: Tree, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+    """As `apply_network`, for a residual network: x ← x + W' act(W norm(x) + b) + b', then act and the heads."""
+    x, lead = _joined(inputs)
+    activation = _ACTIVATIONS[network.activation]
+    x = _dense(tree, "enter", x)
+    for block in range(network.blocks):
+        name = f"widen_{block}"
+        x = x + _dense(tree, f"narrow_{block}", activation(_dense(tree, name, _norm(tree, name, x))))
+    x = activation(x)
+    results = tuple(_dense(tree, head.name, x).reshape(*lead, head.size) for head in network.heads)
+    return results[0] if len(results) == 1 else results
 
 
 def _joined(inputs: Sequence[Tensor]) -> tuple[Tensor, tuple[int, ...]]:
@@ -89,4 +103,9 @@ def _norm_members(tree: Tree, name: str, x: Tensor) -> Tensor:
     return torch.addcmul(shift.unsqueeze(1), normalized, scale.unsqueeze(1))
 
 
-_CALLS: dict[type, Any] = {Network: apply_network, Parameter: apply_parameter}
+_CALLS: dict[type, Any] = {Network: apply_network, ResidualNetwork: apply_residual, Parameter: apply_parameter}
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": partial(gelu, approximate="tanh"),
+    "mish": mish,
+    "relu": relu,
+}

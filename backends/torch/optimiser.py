@@ -48,4 +48,4 @@ def move_average(target: Tree, online: Tree, rate: float) -> None:
 
 def due(average: Average, when: str, step: int) -> bool:
     """Whether update number `step`, counted from 0, moves this average at moment `when`."""
-    return average.when == when and (step + 1) % average.every == 0
+    return average.when == when and (step + 1) % average.every == 0 and step + 1 > average.since

@@ -12,7 +12,7 @@ from .parts import Array, Forest, Situation
 from .record import Record
 
 Loss = Callable[[Situation], tuple[Array, dict[str, Array]]]
-Act = Callable[[Any, Forest, Array, Mapping[str, Array]], Array]
+Act = Callable[[Any, Forest, Forest, Array, Mapping[str, Array]], Array]
 
 
 class ByHand(NamedTuple):
@@ -23,7 +23,7 @@ class ByHand(NamedTuple):
         reads: what each metric depends on with one candidate per decision, by update: networks as "online.NAME"
             or "target.NAME", fields as "batch.NAME", noise as "noise.NAME", separated by spaces.
         record: what the method's record must say.
-        act: (config, parameters, observations, noise) -> actions.
+        act: (config, parameters, averages, observations, noise) -> actions.
         behave: the same for the behaviour policy, None without one.
     """
 

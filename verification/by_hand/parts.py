@@ -4,7 +4,7 @@ Everything accepts complex parameters, so that a derivative is the imaginary par
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,22 +31,54 @@ class Situation(NamedTuple):
     noise: Mapping[str, Array]
 
 
-def output(tree: Tree, head: str, *inputs: Array) -> Array:
-    """One head of a network `(..., size)`: per hidden layer Dense, GELU (tanh form), LayerNorm; members lead."""
+def output(tree: Tree, head: str, *inputs: Array, act: Callable[[Array], Array] | None = None) -> Array:
+    """One head of a network `(..., size)`: per hidden layer Dense, GELU or `act`, LayerNorm; members lead."""
+    act = act or gelu
     if tree[f"{head}.kernel"].ndim == 3:
         members = range(len(tree[f"{head}.kernel"]))
-        return np.stack([output({name: value[j] for name, value in tree.items()}, head, *inputs) for j in members])
-    lead = np.broadcast_shapes(*(np.shape(part)[:-1] for part in inputs))
-    x = np.concatenate([np.broadcast_to(part, (*lead, np.shape(part)[-1])) for part in inputs], axis=-1)
+        return np.stack([output({name: value[j] for name, value in tree.items()}, head, *inputs, act=act) for j in members])
+    x = joined(inputs)
     layer = 0
     while f"hidden_{layer}.kernel" in tree:
-        x = gelu(x @ tree[f"hidden_{layer}.kernel"] + tree[f"hidden_{layer}.bias"])
+        x = act(x @ tree[f"hidden_{layer}.kernel"] + tree[f"hidden_{layer}.bias"])
         if f"hidden_{layer}.norm_scale" in tree:
-            off = x - x.mean(axis=-1, keepdims=True)
-            variance = (off**2).mean(axis=-1, keepdims=True)
-            x = off / np.sqrt(variance + 1e-6) * tree[f"hidden_{layer}.norm_scale"] + tree[f"hidden_{layer}.norm_shift"]
+            x = normed(tree, f"hidden_{layer}", x)
         layer += 1
     return x @ tree[f"{head}.kernel"] + tree[f"{head}.bias"]
+
+
+def residual(tree: Tree, head: str, *inputs: Array, act: Callable[[Array], Array]) -> Array:
+    """One head of a residual network: Dense, blocks that add Dense act Dense LayerNorm, act, Dense."""
+    x = joined(inputs) @ tree["enter.kernel"] + tree["enter.bias"]
+    block = 0
+    while f"widen_{block}.kernel" in tree:
+        wide = act(normed(tree, f"widen_{block}", x) @ tree[f"widen_{block}.kernel"] + tree[f"widen_{block}.bias"])
+        x = x + wide @ tree[f"narrow_{block}.kernel"] + tree[f"narrow_{block}.bias"]
+        block += 1
+    return act(x) @ tree[f"{head}.kernel"] + tree[f"{head}.bias"]
+
+
+def joined(inputs: Sequence[Array]) -> Array:
+    """Arrays side by side in the last axis, leading axes broadcast."""
+    lead = np.broadcast_shapes(*(np.shape(part)[:-1] for part in inputs))
+    return np.concatenate([np.broadcast_to(part, (*lead, np.shape(part)[-1])) for part in inputs], axis=-1)
+
+
+def normed(tree: Tree, layer: str, x: Array) -> Array:
+    """LayerNorm with the scale and shift of a layer."""
+    off = x - x.mean(axis=-1, keepdims=True)
+    variance = (off**2).mean(axis=-1, keepdims=True)
+    return off / np.sqrt(variance + 1e-6) * tree[f"{layer}.norm_scale"] + tree[f"{layer}.norm_shift"]
+
+
+def mish(x: Array) -> Array:
+    """x tanh(log(1 + eˣ))."""
+    return x * np.tanh(np.log(1.0 + np.exp(x)))
+
+
+def relu(x: Array) -> Array:
+    """x where its real part is positive, else 0."""
+    return np.where(np.real(x) > 0.0, x, 0.0)
 
 
 def gelu(x: Array) -> Array:

@@ -114,7 +114,7 @@ def adjoint_matching(here: Situation) -> tuple[Array, Array]:
     return total, terminal
 
 
-def act(config: Any, held: Forest, s: Array, noise: Mapping[str, Array]) -> Array:
+def act(config: Any, held: Forest, target: Forest, s: Array, noise: Mapping[str, Array]) -> Array:
     """The endpoint of the fine-tuned flow, the best of the candidates of z (..., n, A)."""
     candidates = np.stack(
         [ode(held["fast"], s, noise["z"][..., j, :], config.flow_steps) for j in range(noise["z"].shape[-2])]
@@ -122,6 +122,6 @@ def act(config: Any, held: Forest, s: Array, noise: Mapping[str, Array]) -> Arra
     return highest(candidates, critic(held["critic"], s, candidates))
 
 
-def behave(config: Any, held: Forest, s: Array, noise: Mapping[str, Array]) -> Array:
+def behave(config: Any, held: Forest, target: Forest, s: Array, noise: Mapping[str, Array]) -> Array:
     """The endpoint of the behaviour flow from the first noise."""
     return ode(held["slow"], s, noise["z"][..., 0, :], config.flow_steps)

@@ -17,7 +17,7 @@ READS = qam.READS | {
     "q_target": f"{qam.READS['q_target']} {NEXT}",
     "critic_loss": f"{qam.READS['critic_loss']} {NEXT}",
     "edit_q": f"{EDIT} online.critic",
-    "edit_entropy": EDIT,
+    "entropy": EDIT,
     "log_temp": "online.log_temp",
 }
 
@@ -61,9 +61,9 @@ def loss(here: Situation) -> tuple[Array, dict[str, Array]]:
 
     total = total - value + np.exp(here.held["log_temp"]["value"]) * density.mean()
     total = total + np.exp(here.live["log_temp"]["value"]) * (entropy - wanted)
-    return total, metrics | {"edit_q": value, "edit_entropy": entropy, "log_temp": here.held["log_temp"]["value"]}
+    return total, metrics | {"edit_q": value, "entropy": entropy, "log_temp": here.held["log_temp"]["value"]}
 
 
-def act(config: Any, held: Forest, s: Array, noise: Mapping[str, Array]) -> Array:
+def act(config: Any, held: Forest, target: Forest, s: Array, noise: Mapping[str, Array]) -> Array:
     """The edited action, the best of the candidates of z and edit (..., n, A)."""
     return chosen(config, held, s, np.moveaxis(noise["z"], -2, 0), np.moveaxis(noise["edit"], -2, 0))

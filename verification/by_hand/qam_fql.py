@@ -47,6 +47,6 @@ def loss(here: Situation) -> tuple[Array, dict[str, Array]]:
     return total + here.config.distill_weight * distill - value, metrics | {"distill_loss": distill, "actor_q": value}
 
 
-def act(config: Any, held: Forest, s: Array, noise: Mapping[str, Array]) -> Array:
+def act(config: Any, held: Forest, target: Forest, s: Array, noise: Mapping[str, Array]) -> Array:
     """The actor's action, the best of the candidates of z (..., n, A)."""
     return chosen(held, s, np.moveaxis(noise["z"], -2, 0))
