@@ -65,9 +65,7 @@ def edited_action(K: Any, config: Any, models: Models, observations: Array, z: A
     return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
 
 
-def edit_loss(
-    K: Any, config: Any, models: Models, flow: Any, batch: Batch, noise: Noises
-) -> tuple[Array, Metrics]:
+def edit_loss(K: Any, config: Any, models: Models, flow: Any, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Eqs. 30 and 77 on the actions of a flow: value, entropy bonus and temperature."""
     s = batch.observations
     base = flow_action(K, flow, s, noise["flow"], config.flow_steps)

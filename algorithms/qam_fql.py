@@ -49,10 +49,8 @@ def actor_action(K: Any, models: Models, observations: Array, z: Array) -> Array
     return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
 
 
-def distill_loss(
-    K: Any, config: Any, models: Models, flow: Any, batch: Batch, z: Array
-) -> tuple[Array, Metrics]:
-    """Eq. 29 with a flow as teacher: the student is not clipped where it is compared, the teacher is; the same z for both."""
+def distill_loss(K: Any, config: Any, models: Models, flow: Any, batch: Batch, z: Array) -> tuple[Array, Metrics]:
+    """Eq. 29, a flow as teacher and the same z: the student is not clipped where it is compared, the teacher is."""
     s = batch.observations
     action = models.online.actor(s, z)
     teacher = flow_action(K, flow, s, z, config.flow_steps)

@@ -96,9 +96,7 @@ class ResidualNetwork:
         return _glorot(self.shapes(), self.heads, generator)
 
 
-def _glorot(
-    shapes: Mapping[str, tuple[int, ...]], heads: tuple[Head, ...], generator: np.random.Generator
-) -> Tree:
+def _glorot(shapes: Mapping[str, tuple[int, ...]], heads: tuple[Head, ...], generator: np.random.Generator) -> Tree:
     scales = {f"{head.name}.kernel": head.scale for head in heads}
     values: Tree = {}
     for name, shape in shapes.items():

@@ -21,9 +21,7 @@ class Arrived(NamedTuple):
     second: dict[str, Forest]
 
 
-def trajectory(
-    algorithm: Algorithm, config: Any, start: Forest, gradient: Gradient, steps: int
-) -> Arrived:
+def trajectory(algorithm: Algorithm, config: Any, start: Forest, gradient: Gradient, steps: int) -> Arrived:
     """Parameters, averages and moments after some updates from `start` (Kingma & Ba 2015, algorithm 1).
 
     Args:

@@ -45,7 +45,10 @@ def networks(config: Any, dimensions: Dimensions) -> Networks:
     return Networks(
         ensemble=Network((observation, action), config.hidden, (Head("value", 1),), 2, layer_norm=True, scalar=True),
         pair=Network(
-            (observation,), config.hidden, (Head("left", action), Head("right", action)), layer_norm=True,
+            (observation,),
+            config.hidden,
+            (Head("left", action), Head("right", action)),
+            layer_norm=True,
             activation="mish",
         ),
         line=Network((action, 1), (), (Head("out", action),)),

@@ -36,7 +36,9 @@ def output(tree: Tree, head: str, *inputs: Array, act: Callable[[Array], Array] 
     act = act or gelu
     if tree[f"{head}.kernel"].ndim == 3:
         members = range(len(tree[f"{head}.kernel"]))
-        return np.stack([output({name: value[j] for name, value in tree.items()}, head, *inputs, act=act) for j in members])
+        return np.stack(
+            [output({name: value[j] for name, value in tree.items()}, head, *inputs, act=act) for j in members]
+        )
     x = joined(inputs)
     layer = 0
     while f"hidden_{layer}.kernel" in tree:
