@@ -47,15 +47,6 @@ def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tu
     return critic + cloning + ascent, critic_metrics | {"behaviour_loss": cloning} | ascent_metrics
 
 
-DEVIATIONS = (
-    "The loss is L_FM - Q/α, as released; eq. 36 is α L_FM - Q, which differs by a factor that Adam hardly sees.",
-    "L_FM averages over action dimensions, as released; eq. 17 sums, so that the paper's α would be smaller by h·A.",
-    "Q in eq. 37 is the mean of the online ensemble without ρ and has no validity mask, as released.",
-    "Eqs. 37-39 slip by one index and eq. 40 has neither discount nor mask; both are put right, as released.",
-    "The default α is the most frequent of the released script's tuned values; the paper names none.",
-    "best_of_n > 1 ranks candidates as QAM does; the paper's FBRAC has 1.",
-)
-
 FBRAC = Algorithm(
     name="fbrac",
     paper="QAM",
@@ -68,5 +59,12 @@ FBRAC = Algorithm(
     act=flow_actor_critic.act,
     act_noise=flow_actor_critic.act_noise,
     behaviour=None,
-    deviations=DEVIATIONS,
+    deviations=(
+        "The loss is L_FM - Q/α, as released; eq. 36 is α L_FM - Q, which differs by a factor that Adam hardly sees.",
+        "L_FM averages over action dimensions, as released; eq. 17 sums (α differs by h·A).",
+        "Q in eq. 37 is the mean of the online ensemble without ρ and has no validity mask, as released.",
+        "Eqs. 37-39 slip by one index and eq. 40 has neither discount nor mask; both are put right, as released.",
+        "The default α is the most frequent of the released script's tuned values; the paper names none.",
+        "best_of_n > 1 ranks candidates as QAM does; the paper's FBRAC has 1.",
+    ),
 )
