@@ -49,14 +49,21 @@ def actor_action(K: Any, models: Models, observations: Array, z: Array) -> Array
     return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
 
 
-def distill_loss(K: Any, config: Any, models: Models, flow: Any, batch: Batch, z: Array) -> tuple[Array, Metrics]:
-    """Eq. 29, a flow as teacher and the same z: the student is not clipped where it is compared, the teacher is."""
+def distill_loss(
+    K: Any, config: Any, models: Models, flow: Any, batch: Batch, z: Array, normalize: bool = False
+) -> tuple[Array, Metrics]:
+    """Eq. 29, a flow as teacher and the same z: the student is not clipped where it is compared, the teacher is.
+
+    `normalize` divides the value by the batch's mean size of it, which carries no gradient.
+    """
     s = batch.observations
     action = models.online.actor(s, z)
     teacher = flow_action(K, flow, s, z, config.flow_steps)
     distill = K.xp.mean(K.xp.square(action - teacher))
-    value = K.xp.mean(models.frozen.critic(s, K.xp.clip(action, -1.0, 1.0)))
-    return config.distill_weight * distill - value, {"distill_loss": distill, "actor_q": value}
+    q = K.ensemble_mean(models.frozen.critic(s, K.xp.clip(action, -1.0, 1.0)))
+    value = K.xp.mean(q)
+    size = K.xp.mean(K.xp.abs(K.stop_gradient(q))) if normalize else 1.0
+    return config.distill_weight * distill - value / size, {"distill_loss": distill, "actor_q": value}
 
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:

@@ -8,7 +8,14 @@ from veloq.core.networks import initial_parameters, parameter_count
 
 # QAM Table 6: cube-triple, observation 46, chunk of 5 actions of size 5, ten critics, target networks counted. The
 # released code also allocates a target of the fine-tuned flow, which nothing reads and this library leaves out.
-PRINTED = {"qam": 19_941_496, "qam-edit": 20_791_979, "qam-fql": 20_779_153}
+PRINTED = {
+    "fawac": 18_243_630,
+    "fbrac": 17_426_989,
+    "fql": 18_264_646,
+    "qam": 19_941_496,
+    "qam-edit": 20_791_979,
+    "qam-fql": 20_779_153,
+}
 CUBE_TRIPLE = Dimensions(46, 25)
 
 

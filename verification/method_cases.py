@@ -96,15 +96,27 @@ def drawn_settings(algorithm: Algorithm, seed: int) -> dict[str, Any]:
         default = getattr(algorithm.config, name)
         if name in moments or "rate" in name or name.endswith("norm"):
             continue
-        if kind is bool:
-            drawn[name] = bool(rng.integers(2))
+        if choices(kind):
+            drawn[name] = choices(kind)[rng.integers(len(choices(kind)))]
         elif kind is int:
             drawn[name] = int(rng.integers(*INTEGERS.get(name, (1, 4))))
         elif kind is float:
             drawn[name] = float(rng.uniform(*NUMBERS.get(name, (0.3 * default, 2.0 * default or 1.0))))
-        elif typing.get_origin(kind) is typing.Literal:
-            drawn[name] = typing.get_args(kind)[rng.integers(len(typing.get_args(kind)))]
     return drawn
+
+
+def choices(kind: Any) -> tuple[Any, ...]:
+    """What a hyper-parameter that is yes or no, or one of several words, can be; empty for any other."""
+    if kind is bool:
+        return (False, True)
+    return typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
+
+
+def alternatives(algorithm: Algorithm) -> list[dict[str, Any]]:
+    """The second fixed setting with each choice that the method offers, one after the other."""
+    hints = typing.get_type_hints(algorithm.config)
+    offered = [{name: choice} for name, kind in hints.items() for choice in choices(kind)]
+    return [{**setting(algorithm, 1), **choice} for choice in offered]
 
 
 def decision_noise(case: MethodCase, rows: int, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:

@@ -7,7 +7,7 @@ module with its losses by update, what each metric reads, and how it acts, and a
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import qam, qam_edit, qam_fql
+from . import bam, fawac, fbrac, flow_actor_critic, fql, qam, qam_edit, qam_fql
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -35,6 +35,10 @@ class ByHand(NamedTuple):
 
 
 BY_HAND: Mapping[str, ByHand] = {
+    "bam": ByHand({"joint": bam.loss}, {"joint": bam.READS}, bam.RECORD, qam.act, qam.behave),
+    "fawac": ByHand({"joint": fawac.loss}, {"joint": fawac.READS}, fawac.RECORD, flow_actor_critic.act, None),
+    "fbrac": ByHand({"joint": fbrac.loss}, {"joint": fbrac.READS}, fbrac.RECORD, flow_actor_critic.act, None),
+    "fql": ByHand({"joint": fql.loss}, {"joint": fql.READS}, fql.RECORD, qam_fql.act, flow_actor_critic.behave),
     "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),

@@ -1,0 +1,88 @@
+"""Actor-critic with one flow: critics with a pessimistic target, a flow cloned from the data that may act.
+
+FBRAC, FQL and FAWAC are built on it (QAM section C.1).
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..core.algorithm import Array, Batch, Dimensions, Metrics, Models, Noise, Noises
+from ..core.networks import critic, velocity
+from .flow_policy import best, cloning_errors, flow_action
+from .temporal_difference import critic_loss, pessimistic_target
+
+
+@dataclass(frozen=True)
+class Config:
+    """What these methods share; the defaults are the paper's for manipulation (QAM Table 3)."""
+
+    flow_steps: int = 10  # T, eq. 39: Euler steps of the flow
+    critics: int = 10  # K, eq. 26: members of the ensemble
+    rho: float = 0.5  # ρ, eq. 26: pessimism in standard deviations (0 on humanoidmaze)
+    hidden: tuple[int, ...] = (512, 512, 512, 512)  # Table 3
+    chunk: int = 5  # h: actions executed per decision (1 for locomotion)
+    discount: float = 0.99  # γ, per environment step
+    batch_size: int = 256
+    learning_rate: float = 3e-4
+    target_rate: float = 0.005  # λ: step of the critics' average
+    best_of_n: int = 1  # N: candidates ranked by the mean critic when acting
+
+
+class Networks(NamedTuple):
+    """Critic ensemble and flow."""
+
+    critic: Any
+    flow: Any
+
+
+def networks(config: Any, dimensions: Dimensions) -> Networks:
+    """Q(s, a) and v(s, x, t)."""
+    observation, action = dimensions
+    return Networks(
+        critic=critic(observation, action, config.hidden, config.critics),
+        flow=velocity(observation, action, config.hidden),
+    )
+
+
+def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
+    """Noise of the flow matching and of the next actions."""
+    action = dimensions.action
+    return {
+        "time": Noise((batch, 1), "uniform"),
+        "behaviour": Noise((batch, action)),
+        "next_action": Noise((config.best_of_n, batch, action)),
+    }
+
+
+def policy_action(K: Any, config: Any, models: Models, observations: Array, z: Array) -> Array:
+    """ODE(v, z), the best of the candidates that z (n, ..., A) leads by the mean critic."""
+    candidates = flow_action(K, models.frozen.flow, observations, z, config.flow_steps)
+    return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
+
+
+def backup_loss(K: Any, config: Any, models: Models, batch: Batch, z: Array) -> tuple[Array, Array, Metrics]:
+    """Eq. 26 with the flow's action at s', and its target y."""
+    next_actions = policy_action(K, config, models, batch.next_observations, z)
+    y = pessimistic_target(K, config, models, batch, next_actions)
+    loss, metrics = critic_loss(K, models, batch, y)
+    return loss, y, metrics
+
+
+def cloning_loss(K: Any, models: Models, batch: Batch, noise: Noises) -> Array:
+    """Eq. 17 on windows that stay inside their episode, averaged over the whole batch."""
+    return K.xp.mean(cloning_errors(K, models.online.flow, batch, noise["behaviour"], noise["time"]) * batch.valid)
+
+
+def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
+    """ODE of the flow, the best of n by the mean critic."""
+    return policy_action(K, config, models, observations, K.xp.moveaxis(noise["z"], -2, 0))
+
+
+def behave(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
+    """ODE of the flow from the first noise."""
+    return flow_action(K, models.frozen.flow, observations, noise["z"][..., 0, :], config.flow_steps)
+
+
+def act_noise(config: Any, dimensions: Dimensions) -> dict[str, Noise]:
+    """Noise of one decision: one start for each candidate."""
+    return {"z": Noise((config.best_of_n, dimensions.action))}
