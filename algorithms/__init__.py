@@ -1,15 +1,23 @@
 """The methods, each written once against a kernel namespace K; they run on every backend."""
 
 from ..core.algorithm import Algorithm
+from .bc import BC
 from .qam import QAM
 from .qam_edit import QAM_EDIT
 from .qam_fql import QAM_FQL
+from .rebrac import REBRAC
+from .rlpd import RLPD
+from .td3_bc import TD3_BC
 
 _METHODS = (
+    BC,
     QAM,
     QAM_EDIT,
     QAM_FQL,
+    REBRAC,
+    RLPD,
+    TD3_BC,
 )
 ALGORITHMS: dict[str, Algorithm] = {method.name: method for method in _METHODS}
 
-__all__ = ["ALGORITHMS", "QAM", "QAM_EDIT", "QAM_FQL"]
+__all__ = ["ALGORITHMS", "BC", "QAM", "QAM_EDIT", "QAM_FQL", "REBRAC", "RLPD", "TD3_BC"]

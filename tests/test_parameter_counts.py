@@ -8,7 +8,7 @@ from veloq.core.networks import initial_parameters, parameter_count
 
 # QAM Table 6: cube-triple, observation 46, chunk of 5 actions of size 5, ten critics, target networks counted. The
 # released code also allocates a target of the fine-tuned flow, which nothing reads and this library leaves out.
-PRINTED = {"qam": 19_941_496, "qam-edit": 20_791_979, "qam-fql": 20_779_153}
+PRINTED = {"qam": 19_941_496, "qam-edit": 20_791_979, "qam-fql": 20_779_153, "rebrac": 18_238_534}
 CUBE_TRIPLE = Dimensions(46, 25)
 
 
