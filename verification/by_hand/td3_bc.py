@@ -38,7 +38,7 @@ def critic_loss(here: Situation) -> tuple[Array, dict[str, Array]]:
     y = batch.rewards + config.discount**config.chunk * batch.masks * np.min(q_next, axis=0)
     q = critics(here.live["critic"], batch.observations, batch.actions)
     total = sum(np.dot(batch.valid, (member - y) ** 2) / len(y) for member in q)
-    return total, {"critic_loss": total / len(q), "q": sum(q).mean() / len(q), "q_target": y.mean()}
+    return total, {"critic_loss": total / len(q), "q": np.mean(q), "q_target": y.mean()}
 
 
 def actor_loss(here: Situation) -> tuple[Array, dict[str, Array]]:
