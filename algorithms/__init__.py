@@ -5,19 +5,28 @@ from .bam import BAM
 from .fawac import FAWAC
 from .fbrac import FBRAC
 from .fql import FQL
+from .bc import BC
 from .qam import QAM
 from .qam_edit import QAM_EDIT
 from .qam_fql import QAM_FQL
+from .rebrac import REBRAC
+from .rlpd import RLPD
+from .td3_bc import TD3_BC
 
 _METHODS = (
     BAM,
     FAWAC,
     FBRAC,
     FQL,
+    BC,
     QAM,
     QAM_EDIT,
     QAM_FQL,
+    REBRAC,
+    RLPD,
+    TD3_BC,
 )
 ALGORITHMS: dict[str, Algorithm] = {method.name: method for method in _METHODS}
 
 __all__ = ["ALGORITHMS", "BAM", "FAWAC", "FBRAC", "FQL", "QAM", "QAM_EDIT", "QAM_FQL"]
+__all__ = ["ALGORITHMS", "BC", "QAM", "QAM_EDIT", "QAM_FQL", "REBRAC", "RLPD", "TD3_BC"]

@@ -16,6 +16,7 @@ PRINTED = {
     "qam-edit": 20_791_979,
     "qam-fql": 20_779_153,
 }
+PRINTED = {"qam": 19_941_496, "qam-edit": 20_791_979, "qam-fql": 20_779_153, "rebrac": 18_238_534}
 CUBE_TRIPLE = Dimensions(46, 25)
 
 

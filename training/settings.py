@@ -113,6 +113,10 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         return int(value)
     if kind is float:
         return _rate(name, value)
+    if typing.get_origin(kind) is typing.Literal:
+        if value not in typing.get_args(kind):
+            raise UsageError(f"{name} must be one of {list(typing.get_args(kind))}, got {value!r}")
+        return value
     if not isinstance(value, kind):
         raise UsageError(f"{name} must be a {kind.__name__}, got {value!r}")
     return value

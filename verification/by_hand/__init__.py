@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from . import bam, fawac, fbrac, flow_actor_critic, fql, qam, qam_edit, qam_fql
+from . import bc, qam, qam_edit, qam_fql, rebrac, rlpd, td3_bc
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -39,7 +40,23 @@ BY_HAND: Mapping[str, ByHand] = {
     "fawac": ByHand({"joint": fawac.loss}, {"joint": fawac.READS}, fawac.RECORD, flow_actor_critic.act, None),
     "fbrac": ByHand({"joint": fbrac.loss}, {"joint": fbrac.READS}, fbrac.RECORD, flow_actor_critic.act, None),
     "fql": ByHand({"joint": fql.loss}, {"joint": fql.READS}, fql.RECORD, qam_fql.act, flow_actor_critic.behave),
+    "bc": ByHand({"actor": bc.loss}, {"actor": bc.READS}, bc.RECORD, bc.act, None),
     "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
+    "rebrac": ByHand(
+        {"critic": rebrac.critic_loss, "actor": rebrac.actor_loss},
+        {"critic": rebrac.CRITIC_READS, "actor": rebrac.ACTOR_READS},
+        rebrac.RECORD,
+        rebrac.act,
+        None,
+    ),
+    "rlpd": ByHand({"joint": rlpd.loss}, {"joint": rlpd.READS}, rlpd.RECORD, rlpd.act, None),
+    "td3-bc": ByHand(
+        {"critic": td3_bc.critic_loss, "actor": td3_bc.actor_loss},
+        {"critic": td3_bc.CRITIC_READS, "actor": td3_bc.ACTOR_READS},
+        td3_bc.RECORD,
+        bc.act,
+        None,
+    ),
 }

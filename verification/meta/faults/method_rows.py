@@ -4,7 +4,7 @@ from ..fault import Edit
 from ..method_fault import MethodFault
 
 LOSSES, ACTIONS, RECORD = "test_methods.test_losses", "test_methods.test_actions", "test_methods.test_record"
-DEPENDENCE = "test_methods.test_dependence"
+DEPENDENCE, CHOICES = "test_methods.test_dependence", "test_method_choices.test_losses"
 
 
 def fault(what: str, kind: str, place: str, old: str, new: str, test: str = LOSSES, method: str = "") -> MethodFault:
