@@ -2,10 +2,10 @@
 
 from ..core.algorithm import Algorithm
 from .bam import BAM
+from .bc import BC
 from .fawac import FAWAC
 from .fbrac import FBRAC
 from .fql import FQL
-from .bc import BC
 from .qam import QAM
 from .qam_edit import QAM_EDIT
 from .qam_fql import QAM_FQL

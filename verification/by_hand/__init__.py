@@ -7,8 +7,7 @@ module with its losses by update, what each metric reads, and how it acts, and a
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import bam, fawac, fbrac, flow_actor_critic, fql, qam, qam_edit, qam_fql
-from . import bc, qam, qam_edit, qam_fql, rebrac, rlpd, td3_bc
+from . import bam, bc, fawac, fbrac, flow_actor_critic, fql, qam, qam_edit, qam_fql, rebrac, rlpd, td3_bc
 from .parts import Array, Forest, Situation
 from .record import Record
 

@@ -1,0 +1,126 @@
+"""One-step problems in the plane: a behaviour density, a value for each action, and the tilted law to be reached."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.engine import Transitions
+
+Values = NDArray[np.float64]
+CELLS = 24  # per side of the box [-1, 1]²
+EDGES = np.linspace(-1.0, 1.0, CELLS + 1)
+GRID = 20  # points per side of a cell, over which its mass is integrated
+
+
+@dataclass(frozen=True)
+class Bandit:
+    """Actions in [-1, 1]² from a Gaussian mixture, each worth q(a); the tilt is p exp(inv_temp q)/Z.
+
+    Attributes:
+        means: of the components (M, 2).
+        weights: of the components (M,).
+        std: of every component.
+        slope: of q(a) = slope · a + ½ curvature |a|².
+        curvature: of q.
+        inv_temp: of the tilt.
+    """
+
+    means: Values = field(default_factory=lambda: np.array([[-0.45, -0.25], [0.45, 0.25]]))
+    weights: Values = field(default_factory=lambda: np.array([0.65, 0.35]))
+    std: float = 0.17
+    slope: Values = field(default_factory=lambda: np.array([1.0, -0.5]))
+    curvature: float = -0.5
+    inv_temp: float = 3.0
+
+    def q(self, a: Values) -> Values:
+        """Value of actions (..., 2)."""
+        return np.asarray(a @ self.slope + 0.5 * self.curvature * np.sum(a**2, axis=-1))
+
+    def density(self, a: Values) -> Values:
+        """Behaviour density up to its constant, zero outside the box."""
+        offsets = a[..., None, :] - self.means
+        parts = self.weights * np.exp(-0.5 * np.sum(offsets**2, axis=-1) / self.std**2)
+        return np.asarray(parts.sum(axis=-1) * np.all(np.abs(a) <= 1.0, axis=-1))
+
+    def sample(self, rng: np.random.Generator, count: int) -> Values:
+        """Actions from the behaviour density, by rejection outside the box."""
+        kept = np.empty((0, 2))
+        while len(kept) < count:
+            component = rng.choice(len(self.weights), p=self.weights, size=count)
+            drawn = self.means[component] + self.std * rng.standard_normal((count, 2))
+            kept = np.concatenate([kept, drawn[np.all(np.abs(drawn) <= 1.0, axis=-1)]])
+        return kept[:count]
+
+    def masses(self, inv_temp: float) -> Values:
+        """Shares of p exp(inv_temp q)/Z by cell, (CELLS, CELLS)."""
+        inside = (np.arange(CELLS * GRID) + 0.5) / (CELLS * GRID) * 2.0 - 1.0
+        a = np.stack(np.meshgrid(inside, inside, indexing="ij"), axis=-1)
+        tilted = self.density(a) * np.exp(inv_temp * self.q(a))
+        masses = tilted.reshape(CELLS, GRID, CELLS, GRID).sum(axis=(1, 3))
+        return np.asarray(masses / masses.sum())
+
+    @property
+    def tilt(self) -> Values:
+        """Shares of the tilted law."""
+        return self.masses(self.inv_temp)
+
+
+def shares(actions: Values) -> Values:
+    """Shares of samples by cell; what lies on the border belongs to the cell inside."""
+    inside = np.clip(actions, -1.0 + 1e-9, 1.0 - 1e-9)
+    counts = np.histogram2d(inside[:, 0], inside[:, 1], bins=(EDGES, EDGES))[0]
+    return np.asarray(counts / counts.sum())
+
+
+def total_variation(first: Values, second: Values) -> float:
+    """Half the summed difference of two laws over the same cells."""
+    return float(0.5 * np.abs(first - second).sum())
+
+
+def transitions(actions: Values, reward: Callable[[Values], Values]) -> Transitions:
+    """Every action as an episode of one step from the same observation."""
+    rows = len(actions)
+    nothing = np.zeros((rows, 1), np.float32)
+    return Transitions(
+        observations=nothing,
+        actions=actions.astype(np.float32),
+        next_observations=nothing,
+        rewards=reward(actions).astype(np.float32),
+        masks=np.zeros(rows, np.float32),
+        terminals=np.ones(rows, np.float32),
+    )
+
+
+def checkerboard(rng: np.random.Generator, count: int) -> Values:
+    """Uniform on the eight dark squares of a 4 x 4 board over [-0.9, 0.9]²."""
+    column = rng.integers(0, 4, count)
+    row = 2 * rng.integers(0, 2, count) + column % 2
+    corner = np.stack([column, row], axis=-1)
+    return np.asarray((corner + rng.random((count, 2))) / 4.0 * 1.8 - 0.9)
+
+
+def spiral(rng: np.random.Generator, count: int) -> Values:
+    """Two turns of a spiral of width 0.02."""
+    turn = 4.0 * np.pi * np.sqrt(rng.random(count))
+    radius = 0.9 * turn / (4.0 * np.pi)
+    points = radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    return np.asarray(points + 0.02 * rng.standard_normal((count, 2)))
+
+
+def crescent(rng: np.random.Generator, count: int) -> Values:
+    """Two interleaved half circles of width 0.04."""
+    angle = np.pi * rng.random(count)
+    upper = rng.random(count) < 0.5
+    sign = np.where(upper, 1.0, -1.0)
+    points = np.stack([0.55 * np.cos(angle) - 0.25 * sign, sign * (0.6 * np.sin(angle) - 0.2)], axis=-1)
+    return np.asarray(points + 0.04 * rng.standard_normal((count, 2)))
+
+
+SHAPES: dict[str, Callable[[np.random.Generator, int], Any]] = {
+    "checkerboard": checkerboard,
+    "spiral": spiral,
+    "crescent": crescent,
+}
