@@ -1,10 +1,15 @@
 """The table of faults in the methods' files, one module per family of methods."""
 
 from ..method_fault import MethodFault
-from . import methods_flows, methods_qam
+from . import (
+    methods_actors,
+    methods_flows,
+    methods_qam,
+)
 
-_MODULES = (methods_flows, methods_qam)
-from . import methods_actors, methods_qam
-
-_MODULES = (methods_actors, methods_qam)
+_MODULES = (
+    methods_actors,
+    methods_flows,
+    methods_qam,
+)
 METHOD_FAULTS: tuple[MethodFault, ...] = tuple(fault for module in _MODULES for fault in module.FAULTS)
