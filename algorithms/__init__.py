@@ -1,14 +1,26 @@
 """The methods, each written once against a kernel namespace K; they run on every backend."""
 
 from ..core.algorithm import Algorithm
+from .cgql import CGQL, CGQL_LINEX, CGQL_MSE
+from .dac import DAC
+from .dsrl import DSRL
+from .fedit import FEDIT
 from .qam import QAM
 from .qam_edit import QAM_EDIT
 from .qam_fql import QAM_FQL
+from .qsm import QSM
 
 _METHODS = (
+    CGQL,
+    CGQL_LINEX,
+    CGQL_MSE,
+    DAC,
+    DSRL,
+    FEDIT,
     QAM,
     QAM_EDIT,
     QAM_FQL,
+    QSM,
 )
 ALGORITHMS: dict[str, Algorithm] = {method.name: method for method in _METHODS}
 

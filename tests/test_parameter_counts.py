@@ -8,7 +8,18 @@ from veloq.core.networks import initial_parameters, parameter_count
 
 # QAM Table 6: cube-triple, observation 46, chunk of 5 actions of size 5, ten critics, target networks counted. The
 # released code also allocates a target of the fine-tuned flow, which nothing reads and this library leaves out.
-PRINTED = {"qam": 19_941_496, "qam-edit": 20_791_979, "qam-fql": 20_779_153}
+PRINTED = {
+    "cgql": 18_275_398,
+    "cgql-linex": 18_275_398,
+    "cgql-mse": 18_275_398,
+    "dac": 18_509_901,
+    "dsrl": 27_397_251,
+    "fedit": 18_277_472,
+    "qam": 19_941_496,
+    "qam-edit": 20_791_979,
+    "qam-fql": 20_779_153,
+    "qsm": 18_509_901,
+}
 CUBE_TRIPLE = Dimensions(46, 25)
 
 
