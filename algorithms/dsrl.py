@@ -66,7 +66,8 @@ def decoded(K: Any, config: Any, models: Models, observations: Array, z: Array) 
 
 def steered_action(K: Any, config: Any, models: Models, observations: Array, noise: Array) -> Array:
     """F(s, σ_z u) with u ~ π_ω, the best of the candidates that the policy's noise (n, ..., A) leads."""
-    u, _ = squashed(K, models.frozen.latent(observations), noise)
+    mean, log_std = (K.xp.broadcast_to(part, noise.shape) for part in models.frozen.latent(observations))
+    u, _ = squashed(K, (mean, log_std), noise)
     candidates = decoded(K, config, models, observations, config.latent_scale * u)
     return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
 
