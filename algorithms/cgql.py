@@ -58,6 +58,13 @@ class NoisyConfig(Config):
     noisy_weight: float = 0.1  # ϱ, eq. 71: weight of the regression at noisy actions
 
 
+@dataclass(frozen=True)
+class LinexConfig(NoisyConfig):
+    """CGQL-MSE's hyper-parameters and the bound of the exponential loss."""
+
+    linex_cap: float = 5.0  # of Δ, eq. 70: above it the loss is linear
+
+
 class Networks(NamedTuple):
     """Critic ensemble Q(s, x, u) and behaviour flow."""
 
@@ -119,8 +126,8 @@ def squares(K: Any, config: Any, q: Array, target: Array) -> Array:
 
 
 def linex(K: Any, config: Any, q: Array, target: Array) -> Array:
-    """exp(Δ) + τ Q_φ(s, a^u, u) where Δ ≤ 5, Δ above (eqs. 64 and 70)."""
-    return K.linex_loss(q, target, config.inv_temp)
+    """exp(Δ) + τ Q_φ(s, a^u, u) where Δ ≤ linex_cap, Δ above (eqs. 64 and 70)."""
+    return K.linex_loss(q, target, config.inv_temp, config.linex_cap)
 
 
 def noisy_critic_loss(
@@ -221,7 +228,7 @@ CGQL_MSE = _variant(
 CGQL_LINEX = _variant(
     "cgql-linex",
     "CGQL whose critic learns the soft value of noisy actions",
-    NoisyConfig,
+    LinexConfig,
     loss_with(linex),
     own_level,
     LINEX_DEVIATIONS,

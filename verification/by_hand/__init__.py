@@ -39,7 +39,7 @@ BY_HAND: Mapping[str, ByHand] = {
     "cgql-linex": ByHand(
         {"joint": cgql.loss_linex},
         {"joint": cgql.NOISY_READS},
-        cgql.NOISY_RECORD,
+        cgql.LINEX_RECORD,
         cgql.act_noisy,
         behaviour_flow.behave,
     ),

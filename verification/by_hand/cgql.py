@@ -29,6 +29,7 @@ NOISY_RECORD = RECORD._replace(
     noise={**NOISE, "noisy_time": "uniform B 1", "noisy_start": "normal B A"},
     defaults={**RECORD.defaults, "noisy_weight": 0.1},
 )
+LINEX_RECORD = NOISY_RECORD._replace(defaults={**NOISY_RECORD.defaults, "linex_cap": 5.0})
 
 
 def at_level(tree: Tree, u: float) -> Tree:
@@ -86,13 +87,13 @@ def loss_mse(here: Situation) -> tuple[Array, dict[str, Array]]:
 
 
 def loss_linex(here: Situation) -> tuple[Array, dict[str, Array]]:
-    """CGQL-Linex: e^Δ + τ Q below Δ = 5, Δ above."""
+    """CGQL-Linex: e^Δ + τ Q up to the cap of Δ, Δ above."""
     total, metrics = guided_loss(here, noisy=True)
     tau, (q, wanted) = here.config.inv_temp, noisy_values(here)
     noisy = 0.0
     for k, b in np.ndindex(q.shape):
         excess = tau * wanted[k, b] - tau * q[k, b]
-        one = excess if excess.real > 5.0 else np.exp(excess) + tau * q[k, b]
+        one = excess if excess.real > here.config.linex_cap else np.exp(excess) + tau * q[k, b]
         noisy = noisy + here.batch.valid[b] * one / q.size
     return total + here.config.noisy_weight * noisy, metrics | {"noisy_loss": noisy}
 

@@ -12,7 +12,7 @@ RECORD = dac.RECORD._replace(defaults={**dac.RECORD.defaults, "bc_weight": 30.0,
 
 
 def sampled(held: Forest, s: Array, start: Array, noises: Array) -> Array:
-    """From i = T to 1: the data that the predicted noise leaves, clipped with noise of variance β_i, none at the last."""
+    """From i = T to 1: the data that the noise leaves, with noise of variance β_i but at the last, clipped."""
     T = len(noises) + 1
     beta, levels = dac.schedule(T)
     x = start
