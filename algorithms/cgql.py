@@ -175,22 +175,26 @@ def act_with(level: Level) -> Act:
     return act
 
 
-DEVIATIONS = (
+GUIDED_DEVIATIONS = (
     "The flow's first step, at u = 0, has no guidance, as released; eq. 60 divides by u there.",
     "The term x/u is kept as printed and released, although the velocity of the tilt is v_β + (1-u) τ ∇Q/u without it.",
     "The guided flow is the average of v_β, as released; eq. 61 writes v_β.",
-    "The gradient comes from the online critics' mean, without ρ and unclipped inside the flow, as released.",
-    "The critic of plain CGQL takes a level too, always 1, as released: Table 6 counts its weights.",
-    "No average has a say in plain CGQL's guidance, and none of its losses trains the critic below level 1.",
+    "The gradient is that of the online critics' mean, without ρ and at unclipped states of the flow, as released.",
     "best_of_n > 1 ranks candidates by the mean online critic at level 1, as QAM's; the paper runs 1.",
+    "The behaviour policy is the online flow without guidance, not its average.",
     "Defaults are the tuned values for scene; those of the released code were not looked up.",
 )
+DEVIATIONS = (
+    *GUIDED_DEVIATIONS,
+    "The critic takes a level too, always 1, as released: Table 6 counts its weights, which act as further biases.",
+)
 NOISY_DEVIATIONS = (
-    *(entry for entry in DEVIATIONS if "plain CGQL" not in entry),
-    "One critic for clean and noisy actions, as released (eq. 71); eqs. 63-64 have another, Q̂_ζ.",
+    *GUIDED_DEVIATIONS,
+    "One critic for clean and noisy actions, as released (eq. 71); eqs. 63-64 have another, Q̂_ζ, whose branch in the "
+    "released code cannot run.",
     "Time and noise of the noisy actions are drawn anew, as two expectations in eq. 71 say; whether the released code "
     "shares them with the flow's cloning is unknown, and the expectation is the same.",
-    "The regression is masked by validity, as released.",
+    "The regression is masked by validity, and each member follows its own average, as released.",
 )
 LINEX_DEVIATIONS = (
     *NOISY_DEVIATIONS,
