@@ -38,6 +38,11 @@ def at_level(tree: Tree, u: float) -> Tree:
     return {**tree, "hidden_0.kernel": kernel[:, :-1], "hidden_0.bias": bias + u * kernel[:, -1]}
 
 
+def ascent(tree: Tree, s: Array, x: Array) -> Array:
+    """Slope of the critics' mean at x."""
+    return slope(lambda a: critic(tree, s, a).mean(axis=0), x)
+
+
 def guided(config: Any, held: Forest, target: Forest, s: Array, z: Array, noisy: bool) -> Array:
     """The best of the candidates (n, ..., A) that the guided flow leads z to; its first step is the base's."""
     x, steps = z, config.flow_steps
@@ -45,9 +50,8 @@ def guided(config: Any, held: Forest, target: Forest, s: Array, z: Array, noisy:
         u = i / steps
         v = velocity(target["flow"], s, x, u)
         if i:
-            judge = at_level(held["critic"], u if noisy else 1.0)
-            ascent = slope(lambda a, judge=judge: critic(judge, s, a).mean(axis=0), x)
-            v = v + config.guidance_weight * ((1.0 / u - 1.0) * config.inv_temp * ascent + x / u)
+            tilt = (1.0 / u - 1.0) * config.inv_temp * ascent(at_level(held["critic"], u if noisy else 1.0), s, x)
+            v = v + config.guidance_weight * (tilt + x / u)
         x = x + v / steps
     ends = clipped(x)
     return highest(ends, critic(at_level(held["critic"], 1.0), s, ends))
