@@ -25,6 +25,26 @@ _METHODS = (
     REBRAC,
     RLPD,
     TD3_BC,
+from .cgql import CGQL, CGQL_LINEX, CGQL_MSE
+from .dac import DAC
+from .dsrl import DSRL
+from .fedit import FEDIT
+from .qam import QAM
+from .qam_edit import QAM_EDIT
+from .qam_fql import QAM_FQL
+from .qsm import QSM
+
+_METHODS = (
+    CGQL,
+    CGQL_LINEX,
+    CGQL_MSE,
+    DAC,
+    DSRL,
+    FEDIT,
+    QAM,
+    QAM_EDIT,
+    QAM_FQL,
+    QSM,
 )
 ALGORITHMS: dict[str, Algorithm] = {method.name: method for method in _METHODS}
 

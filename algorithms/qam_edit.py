@@ -58,9 +58,9 @@ def edited(K: Any, config: Any, edit: Any, observations: Array, base: Array, noi
     return K.xp.clip(base + config.edit_scale * delta, -1.0, 1.0), log_prob
 
 
-def edited_action(K: Any, config: Any, models: Models, observations: Array, z: Array, noise: Array) -> Array:
-    """The edited flow action, the best of the candidates that z and the edits' noise (n, ..., A) lead."""
-    base = flow_action(K, models.frozen.fast, observations, z, config.flow_steps)
+def edited_action(K: Any, config: Any, models: Models, flow: Any, observations: Array, z: Array, noise: Array) -> Array:
+    """A flow's edited action, the best of the candidates that z and the edits' noise (n, ..., A) lead."""
+    base = flow_action(K, flow, observations, z, config.flow_steps)
     candidates, _ = edited(K, config, models.frozen.edit, observations, base, noise)
     return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
 
@@ -77,8 +77,8 @@ def edit_loss(K: Any, config: Any, models: Models, flow: Any, batch: Batch, nois
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """QAM's losses with the edited backup, and the edit policy's own."""
-    s_next = batch.next_observations
-    next_actions = edited_action(K, config, models, s_next, noise["next_action"], noise["next_edit"])
+    next_noise = (noise["next_action"], noise["next_edit"])
+    next_actions = edited_action(K, config, models, models.frozen.fast, batch.next_observations, *next_noise)
     shared, metrics = qam.shared_loss(K, config, models, batch, noise, next_actions)
     edit, edit_metrics = edit_loss(K, config, models, models.frozen.fast, batch, noise)
     return shared + edit, metrics | edit_metrics
@@ -87,7 +87,7 @@ def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tu
 def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
     """The edited flow action, the best of n by the mean critic."""
     z, edits = (K.xp.moveaxis(noise[name], -2, 0) for name in ("z", "edit"))
-    return edited_action(K, config, models, observations, z, edits)
+    return edited_action(K, config, models, models.frozen.fast, observations, z, edits)
 
 
 def act_noise(config: Any, dimensions: Dimensions) -> dict[str, Noise]:

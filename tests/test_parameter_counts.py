@@ -17,6 +17,17 @@ PRINTED = {
     "qam-fql": 20_779_153,
 }
 PRINTED = {"qam": 19_941_496, "qam-edit": 20_791_979, "qam-fql": 20_779_153, "rebrac": 18_238_534}
+    "cgql": 18_275_398,
+    "cgql-linex": 18_275_398,
+    "cgql-mse": 18_275_398,
+    "dac": 18_509_901,
+    "dsrl": 27_397_251,
+    "fedit": 18_277_472,
+    "qam": 19_941_496,
+    "qam-edit": 20_791_979,
+    "qam-fql": 20_779_153,
+    "qsm": 18_509_901,
+}
 CUBE_TRIPLE = Dimensions(46, 25)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from . import bam, bc, fawac, fbrac, flow_actor_critic, fql, qam, qam_edit, qam_fql, rebrac, rlpd, td3_bc
+from . import behaviour_flow, cgql, dac, dsrl, fedit, qam, qam_edit, qam_fql, qsm
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -58,4 +59,22 @@ BY_HAND: Mapping[str, ByHand] = {
         bc.act,
         None,
     ),
+    "cgql": ByHand({"joint": cgql.loss}, {"joint": cgql.READS}, cgql.RECORD, cgql.act, behaviour_flow.behave),
+    "cgql-linex": ByHand(
+        {"joint": cgql.loss_linex},
+        {"joint": cgql.NOISY_READS},
+        cgql.LINEX_RECORD,
+        cgql.act_noisy,
+        behaviour_flow.behave,
+    ),
+    "cgql-mse": ByHand(
+        {"joint": cgql.loss_mse}, {"joint": cgql.NOISY_READS}, cgql.NOISY_RECORD, cgql.act_noisy, behaviour_flow.behave
+    ),
+    "dac": ByHand({"joint": dac.loss}, {"joint": dac.READS}, dac.RECORD, dac.act, None),
+    "dsrl": ByHand({"joint": dsrl.loss}, {"joint": dsrl.READS}, dsrl.RECORD, dsrl.act, behaviour_flow.behave),
+    "fedit": ByHand({"joint": fedit.loss}, {"joint": fedit.READS}, fedit.RECORD, fedit.act, behaviour_flow.behave),
+    "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
+    "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
+    "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
+    "qsm": ByHand({"joint": qsm.loss}, {"joint": qsm.READS}, qsm.RECORD, qsm.act, None),
 }

@@ -12,4 +12,7 @@ _MODULES = (
     methods_flows,
     methods_qam,
 )
+from . import methods_guidance, methods_qam, methods_steering
+
+_MODULES = (methods_guidance, methods_qam, methods_steering)
 METHOD_FAULTS: tuple[MethodFault, ...] = tuple(fault for module in _MODULES for fault in module.FAULTS)

@@ -303,8 +303,8 @@ HEADS = (
         "the edit's loss trains the flow",
         "stop-gradient",
         "qam_edit.loss",
-        "models, models.frozen.fast",
-        "models, models.online.fast",
+        "models, models.frozen.fast, batch, noise",
+        "models, models.online.fast, batch, noise",
     ),
     fault(
         "the entropy bonus trains the temperature",

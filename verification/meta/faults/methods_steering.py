@@ -1,0 +1,180 @@
+"""Faults in the files of DSRL and FEdit, and in the critic and cloned flow that they share with CGQL."""
+
+from .method_rows import ACTIONS, DEPENDENCE, RECORD, fault
+
+SHARED = (
+    fault(
+        "cgql: windows that leave their episode train the behaviour flow",
+        "mask",
+        "behaviour_flow.critic_and_flow_loss",
+        "errors * batch.valid",
+        "errors",
+        test=DEPENDENCE,
+        method="cgql",
+    ),
+    fault(
+        "fedit: the flow's cloning is left out of the sum",
+        "term",
+        "behaviour_flow.critic_and_flow_loss",
+        "critic + behaviour,",
+        "critic,",
+        method="fedit",
+    ),
+    fault(
+        "dsrl: one time for the whole batch in the cloning",
+        "noise",
+        "behaviour_flow.critic_and_flow_loss",
+        'noise["time"]',
+        'K.xp.mean(noise["time"]) + 0.0 * noise["time"]',
+        method="dsrl",
+    ),
+    fault(
+        "cgql: behaviour is the averaged flow",
+        "wrong network",
+        "behaviour_flow.behave",
+        "models.frozen.flow",
+        "models.target.flow",
+        test=ACTIONS,
+        method="cgql",
+    ),
+)
+
+DSRL = (
+    fault(
+        "dsrl: the online flow decodes",
+        "wrong network",
+        "dsrl.decoded",
+        "models.target.flow",
+        "models.frozen.flow",
+        test=DEPENDENCE,
+    ),
+    fault(
+        "dsrl: the backup's noise is not scaled",
+        "factor",
+        "dsrl.steered_action",
+        "config.latent_scale * u",
+        "u",
+    ),
+    fault(
+        "dsrl: the valued noise is not scaled",
+        "factor",
+        "dsrl.latent_loss",
+        "config.latent_scale * u",
+        "u",
+    ),
+    fault(
+        "dsrl: the noise's critic is trained at scaled noise",
+        "factor",
+        "dsrl.latent_critic_loss",
+        "models.online.latent_critic(s, z)",
+        "models.online.latent_critic(s, config.latent_scale * z)",
+    ),
+    fault(
+        "dsrl: the noise's critic follows the averaged critic",
+        "wrong network",
+        "dsrl.latent_critic_loss",
+        "models.frozen.critic",
+        "models.target.critic",
+        test=DEPENDENCE,
+    ),
+    fault(
+        "dsrl: the distilled value trains the critic",
+        "stop-gradient",
+        "dsrl.latent_critic_loss",
+        "models.frozen.critic",
+        "models.online.critic",
+    ),
+    fault(
+        "dsrl: members of the noise's critic follow the mean",
+        "mean or sum",
+        "dsrl.latent_critic_loss",
+        "latent_critic(s, z) - q)",
+        "latent_critic(s, z) - K.ensemble_mean(q))",
+    ),
+    fault(
+        "dsrl: the noise's critic is masked by validity",
+        "mask",
+        "dsrl.latent_critic_loss",
+        "- q))",
+        "- q) * batch.valid)",
+        test=DEPENDENCE,
+    ),
+    fault(
+        "dsrl: the policy's value trains the noise's critic",
+        "stop-gradient",
+        "dsrl.latent_loss",
+        "models.frozen.latent_critic",
+        "models.online.latent_critic",
+    ),
+    fault(
+        "dsrl: the policy follows the action's critic",
+        "wrong network",
+        "dsrl.latent_loss",
+        "models.frozen.latent_critic(s, config.latent_scale * u)",
+        "models.frozen.critic(s, decoded(K, config, models, s, config.latent_scale * u))",
+        test=DEPENDENCE,
+    ),
+    fault("dsrl: the policy descends the value", "sign", "dsrl.latent_loss", "entropy - value", "entropy + value"),
+    fault(
+        "dsrl: the density is that of the scaled noise",
+        "factor",
+        "dsrl.latent_loss",
+        "    value =",
+        "    log_prob = log_prob - u.shape[-1] * (config.latent_scale - 1.0)\n    value =",
+    ),
+    fault(
+        "dsrl: the policy draws at the current observation for the backup",
+        "evaluation point",
+        "dsrl.loss",
+        "batch.next_observations",
+        "batch.observations",
+        test=DEPENDENCE,
+    ),
+)
+
+FEDIT = (
+    fault(
+        "fedit: the edit trains the flow",
+        "stop-gradient",
+        "fedit.loss",
+        "edit_loss(K, config, models, flow,",
+        "edit_loss(K, config, models, models.online.flow,",
+    ),
+    fault(
+        "fedit: edits are drawn at the current observation for the backup",
+        "evaluation point",
+        "fedit.loss",
+        "batch.next_observations",
+        "batch.observations",
+        test=DEPENDENCE,
+    ),
+    fault(
+        "fedit: the backup's edit reuses the flow's noise",
+        "noise",
+        "fedit.loss",
+        'noise["next_edit"]',
+        'noise["next_action"]',
+        test=DEPENDENCE,
+    ),
+    fault("fedit: the edit's loss is left out", "term", "fedit.loss", "shared + edit,", "shared,"),
+    fault(
+        "fedit: candidates are ranked by the averaged critic",
+        "wrong network",
+        "qam_edit.edited_action",
+        "models.frozen.critic",
+        "models.target.critic",
+        test=ACTIONS,
+        method="fedit",
+    ),
+    fault(
+        "fedit: the policy acts without its edit",
+        "term",
+        "fedit.act",
+        "edited_action(K, config, models, models.frozen.flow, observations, z, edits)",
+        "behave(K, config, models, observations, noise)",
+        test=ACTIONS,
+    ),
+    fault("fedit: the default edit is QAM-EDIT's", "record", "fedit.", "float = 0.2", "float = 0.1", test=RECORD),
+)
+
+FAULTS = (*SHARED, *DSRL, *FEDIT)
