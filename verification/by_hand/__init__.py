@@ -7,7 +7,7 @@ module with its losses by update, what each metric reads, and how it acts, and a
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import qam, qam_edit, qam_fql
+from . import ifql, iql, qam, qam_edit, qam_fql, trigflow
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -35,7 +35,18 @@ class ByHand(NamedTuple):
 
 
 BY_HAND: Mapping[str, ByHand] = {
+    "difql": ByHand({"joint": ifql.direct_loss}, {"joint": ifql.DIRECT_READS}, ifql.DIRECT_RECORD, ifql.act, None),
+    "diql": ByHand({"joint": iql.direct_loss}, {"joint": iql.DIRECT_READS}, iql.DIRECT_RECORD, iql.act, None),
+    "dtrigflow": ByHand(
+        {"joint": trigflow.direct_loss}, {"joint": trigflow.DIRECT_READS}, trigflow.DIRECT_RECORD, trigflow.act, None
+    ),
+    "ifql": ByHand({"joint": ifql.loss}, {"joint": ifql.READS}, ifql.RECORD, ifql.act, None),
+    "iql": ByHand({"joint": iql.loss}, {"joint": iql.READS}, iql.RECORD, iql.act, None),
     "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
+    "trigflow": ByHand({"joint": trigflow.loss}, {"joint": trigflow.READS}, trigflow.RECORD, trigflow.act, None),
+    "trigflow-ql": ByHand(
+        {"joint": trigflow.pulled_loss}, {"joint": trigflow.PULLED_READS}, trigflow.PULLED_RECORD, trigflow.act, None
+    ),
 }
