@@ -24,7 +24,7 @@ OTHER_SIZES = (4, 6, 7, 8)  # of the hyper-parameters that are numbers of someth
 SETTINGS = 2
 SECOND = {"critics": 3, "flow_steps": 2, "chunk": 2, "best_of_n": 2, "discount": 0.8, "rho": 1.5, "inv_temp": 2.5}
 INTEGERS = {"critics": (2, 5), "flow_steps": (1, 5), "chunk": (1, 3), "best_of_n": (2, 7), "batch_size": (2, 6)}
-NUMBERS = {"discount": (0.5, 1.0), "rho": (0.0, 2.0), "inv_temp": (0.1, 5.0), "kappa": (0.1, 0.9)}
+NUMBERS = {"discount": (0.5, 1.0), "rho": (0.0, 2.0), "inv_temp": (0.1, 5.0), "kappa": (0.1, 0.9), "delta": (0.1, 1.0)}
 
 
 class MethodCase(NamedTuple):
@@ -141,13 +141,15 @@ def shaken(forest: Forest, rng: np.random.Generator) -> Forest:
 
 
 def spread(tree: Tree, rng: np.random.Generator) -> None:
-    """Units kept apart where a norm divides by their spread; deviations also far outside their clip range."""
+    """Units kept apart where a norm divides by their spread; deviations far outside their clip range, some means too."""
     for name, value in tree.items():
         layer, _, kind = name.rpartition(".")
         if kind == "bias" and f"{layer}.norm_scale" in tree:
             tree[name] = value + np.linspace(-1.0, 3.0, value.shape[-1])
         elif name == "log_std.bias":
             tree[name] = rng.uniform(-25.0, 5.0, value.shape)
+        elif name == "mean.bias":
+            tree[name] = value + np.linspace(-1.3, 0.3, value.shape[-1])
 
 
 def pinned(case: MethodCase) -> Algorithm:

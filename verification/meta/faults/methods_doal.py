@@ -141,6 +141,14 @@ GAUSSIAN = (
         "config.temperature**2 * noise",
         test=ACTIONS,
     ),
+    fault(
+        "IQL acts outside the box",
+        "clip",
+        "iql.act",
+        'K.xp.clip(models.frozen.actor(observations) + config.temperature * noise["z"], -1.0, 1.0)',
+        'models.frozen.actor(observations) + config.temperature * noise["z"]',
+        test=ACTIONS,
+    ),
     fault("IQL: the policy's last layer starts large", "record", "iql.networks", ", scale=0.01", "", test=RECORD),
     fault(
         "DIQL clones the data's action",
@@ -289,7 +297,8 @@ CIRCLES = (
         "factor",
         "trigflow.estimation_loss",
         "errors = K.xp.mean(K.xp.square(estimate - batch.actions), axis=-1)",
-        'errors = K.xp.mean(K.xp.square((estimate - batch.actions) / K.xp.sin(0.5 * math.pi * noise["time"])), axis=-1)',
+        'weights = 1.0 / K.xp.sin(0.5 * math.pi * noise["time"])\n'
+        "    errors = K.xp.mean(K.xp.square(weights * (estimate - batch.actions)), axis=-1)",
     ),
     fault(
         "TrigFlow: the loss is summed over action dimensions",
