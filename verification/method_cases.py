@@ -141,7 +141,7 @@ def shaken(forest: Forest, rng: np.random.Generator) -> Forest:
 
 
 def spread(tree: Tree, rng: np.random.Generator) -> None:
-    """Units kept apart where a norm divides by their spread; deviations far outside their clip range, some means too."""
+    """Units kept apart where a norm divides by their spread; deviations far outside their range, means a little."""
     for name, value in tree.items():
         layer, _, kind = name.rpartition(".")
         if kind == "bias" and f"{layer}.norm_scale" in tree:
