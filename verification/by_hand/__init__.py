@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from . import bam, bc, fawac, fbrac, flow_actor_critic, fql, qam, qam_edit, qam_fql, rebrac, rlpd, td3_bc
 from . import behaviour_flow, cgql, dac, dsrl, fedit, qam, qam_edit, qam_fql, qsm
+from . import ifql, iql, qam, qam_edit, qam_fql, trigflow
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -77,4 +78,18 @@ BY_HAND: Mapping[str, ByHand] = {
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
     "qsm": ByHand({"joint": qsm.loss}, {"joint": qsm.READS}, qsm.RECORD, qsm.act, None),
+    "difql": ByHand({"joint": ifql.direct_loss}, {"joint": ifql.DIRECT_READS}, ifql.DIRECT_RECORD, ifql.act, None),
+    "diql": ByHand({"joint": iql.direct_loss}, {"joint": iql.DIRECT_READS}, iql.DIRECT_RECORD, iql.act, None),
+    "dtrigflow": ByHand(
+        {"joint": trigflow.direct_loss}, {"joint": trigflow.DIRECT_READS}, trigflow.DIRECT_RECORD, trigflow.act, None
+    ),
+    "ifql": ByHand({"joint": ifql.loss}, {"joint": ifql.READS}, ifql.RECORD, ifql.act, None),
+    "iql": ByHand({"joint": iql.loss}, {"joint": iql.READS}, iql.RECORD, iql.act, None),
+    "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
+    "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
+    "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
+    "trigflow": ByHand({"joint": trigflow.loss}, {"joint": trigflow.READS}, trigflow.RECORD, trigflow.act, None),
+    "trigflow-ql": ByHand(
+        {"joint": trigflow.pulled_loss}, {"joint": trigflow.PULLED_READS}, trigflow.PULLED_RECORD, trigflow.act, None
+    ),
 }

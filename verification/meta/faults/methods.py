@@ -15,4 +15,7 @@ _MODULES = (
 from . import methods_guidance, methods_qam, methods_steering
 
 _MODULES = (methods_guidance, methods_qam, methods_steering)
+from . import methods_doal, methods_qam
+
+_MODULES = (methods_doal, methods_qam)
 METHOD_FAULTS: tuple[MethodFault, ...] = tuple(fault for module in _MODULES for fault in module.FAULTS)
