@@ -7,7 +7,7 @@ module with its losses by update, what each metric reads, and how it acts, and a
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import qam, qam_edit, qam_fql
+from . import dql, edp, idql, ofql, qam, qam_edit, qam_fql
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -35,6 +35,11 @@ class ByHand(NamedTuple):
 
 
 BY_HAND: Mapping[str, ByHand] = {
+    "dql": ByHand(dql.LOSSES, dql.READS, dql.RECORD, dql.act, None),
+    "dql-ddim": ByHand(dql.LOSSES, dql.READS, dql.DDIM_RECORD, dql.act_at_once, None),
+    "edp": ByHand(edp.LOSSES, edp.READS, edp.RECORD, edp.act, None),
+    "idql": ByHand(idql.LOSSES, idql.READS, idql.RECORD, idql.act, idql.behave),
+    "ofql": ByHand(ofql.LOSSES, ofql.READS, ofql.RECORD, ofql.act, None),
     "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
