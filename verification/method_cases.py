@@ -31,6 +31,7 @@ INTEGERS = {
     "batch_size": (2, 6),
     "diffusion_steps": (1, 7),
     "sampling_steps": (2, 8),
+    "backup_candidates": (1, 8),
     "width": (3, 8),  # a norm of one unit is its rounding error
 }
 NUMBERS = {

@@ -18,6 +18,14 @@ SHARED = (
         "behaviour_regularised.backup_loss",
         "K.xp.max(models.target.critic(batch.next_observations, candidates), axis=1)",
         "K.xp.max(K.xp.min(models.target.critic(batch.next_observations, candidates), axis=0), axis=0)[None]",
+        method="dql",
+    ),
+    fault(
+        "Max-Q backup takes the mean of the candidates",
+        "mean or sum",
+        "behaviour_regularised.backup_loss",
+        "K.xp.max(",
+        "K.xp.mean(",
         method="ofql",
     ),
     fault(
@@ -272,11 +280,11 @@ EDP = (
         "max(T * (n - i) // n - 1, 1)",
     ),
     fault(
-        "EDP's estimates are clipped before their value",
-        "clip",
+        "EDP's value trains no policy",
+        "stop-gradient",
         "edp.actor_update",
         'cloning, estimates, noise["pair"]',
-        'cloning, K.xp.clip(estimates, -1.0, 1.0), noise["pair"]',
+        'cloning, K.stop_gradient(estimates), noise["pair"]',
     ),
     fault(
         "EDP's network is compared with the noise",
