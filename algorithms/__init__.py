@@ -6,6 +6,10 @@ from .bc import BC
 from .fawac import FAWAC
 from .fbrac import FBRAC
 from .fql import FQL
+from .dql import DQL, DQL_DDIM
+from .edp import EDP
+from .idql import IDQL
+from .ofql import OFQL
 from .qam import QAM
 from .qam_edit import QAM_EDIT
 from .qam_fql import QAM_FQL
@@ -19,6 +23,11 @@ _METHODS = (
     FBRAC,
     FQL,
     BC,
+    DQL,
+    DQL_DDIM,
+    EDP,
+    IDQL,
+    OFQL,
     QAM,
     QAM_EDIT,
     QAM_FQL,
@@ -84,3 +93,4 @@ __all__ = [
     "TRIGFLOW",
     "TRIGFLOW_QL",
 ]
+__all__ = ["ALGORITHMS", "DQL", "DQL_DDIM", "EDP", "IDQL", "OFQL", "QAM", "QAM_EDIT", "QAM_FQL"]

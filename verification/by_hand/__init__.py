@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from . import bam, bc, fawac, fbrac, flow_actor_critic, fql, qam, qam_edit, qam_fql, rebrac, rlpd, td3_bc
 from . import behaviour_flow, cgql, dac, dsrl, fedit, qam, qam_edit, qam_fql, qsm
 from . import ifql, iql, qam, qam_edit, qam_fql, trigflow
+from . import dql, edp, idql, ofql, qam, qam_edit, qam_fql
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -42,6 +43,11 @@ BY_HAND: Mapping[str, ByHand] = {
     "fbrac": ByHand({"joint": fbrac.loss}, {"joint": fbrac.READS}, fbrac.RECORD, flow_actor_critic.act, None),
     "fql": ByHand({"joint": fql.loss}, {"joint": fql.READS}, fql.RECORD, qam_fql.act, flow_actor_critic.behave),
     "bc": ByHand({"actor": bc.loss}, {"actor": bc.READS}, bc.RECORD, bc.act, None),
+    "dql": ByHand(dql.LOSSES, dql.READS, dql.RECORD, dql.act, None),
+    "dql-ddim": ByHand(dql.LOSSES, dql.READS, dql.DDIM_RECORD, dql.act_at_once, None),
+    "edp": ByHand(edp.LOSSES, edp.READS, edp.RECORD, edp.act, None),
+    "idql": ByHand(idql.LOSSES, idql.READS, idql.RECORD, idql.act, idql.behave),
+    "ofql": ByHand(ofql.LOSSES, ofql.READS, ofql.RECORD, ofql.act, None),
     "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
