@@ -7,7 +7,7 @@ module with its losses by update, what each metric reads, and how it acts, and a
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import qam, qam_edit, qam_fql
+from . import evor, qam, qam_edit, qam_fql, qc
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -35,7 +35,12 @@ class ByHand(NamedTuple):
 
 
 BY_HAND: Mapping[str, ByHand] = {
+    "evor": ByHand({"joint": evor.loss}, {"joint": evor.READS}, evor.RECORD, evor.act, evor.behave),
+    "evor-bellman": ByHand(
+        {"joint": evor.bellman_loss}, {"joint": evor.BELLMAN_READS}, evor.RECORD, evor.act, evor.behave
+    ),
     "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
+    "qc": ByHand({"joint": qc.loss}, {"joint": qc.READS}, qc.RECORD, qc.act, qc.behave),
 }
