@@ -25,7 +25,7 @@ SETTINGS = 2
 SECOND = {"critics": 3, "flow_steps": 2, "chunk": 2, "best_of_n": 2, "discount": 0.8, "rho": 1.5, "inv_temp": 2.5}
 INTEGERS = {"critics": (2, 5), "flow_steps": (1, 5), "chunk": (1, 3), "best_of_n": (2, 7), "batch_size": (2, 6)}
 NUMBERS = {"discount": (0.5, 1.0), "rho": (0.0, 2.0), "inv_temp": (0.1, 5.0), "kappa": (0.1, 0.9)}
-NUMBERS["action_temp"] = (0.1, 2.0)  # so warm that chance decides as often as the value does
+NUMBERS["action_temp"] = (0.1, 1.0)  # so warm that chance decides as often as the value does
 
 
 class MethodCase(NamedTuple):
@@ -40,12 +40,12 @@ class MethodCase(NamedTuple):
     noise: dict[str, NDArray[np.float64]]
 
 
-def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
+def method_case(algorithm: Algorithm, seed: int, sizes: Dimensions = SIZES, **changes: Any) -> MethodCase:
     """A case drawn from a seed; `changes` override the small configuration where the method has such a field."""
     known = {field.name for field in fields(algorithm.config)}
     settings = {name: value for name, value in {**small(algorithm), **changes}.items() if name in known}
     config = algorithm.config(**settings)
-    declared = algorithm.declared(config, SIZES)
+    declared = algorithm.declared(config, sizes)
     rng = np.random.default_rng(seed)
     online = shaken(initial_parameters(declared, seed), rng)
     for tree in online.values():
@@ -54,21 +54,21 @@ def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
     target = {name: tree for name, tree in shaken(online, rng).items() if name in algorithm.averages}
     rows, sequel = config.batch_size, np.random.default_rng([seed, 1])
     batch = Batch(
-        observations=rng.standard_normal((rows, SIZES.observation)),
-        actions=rng.uniform(-1.0, 1.0, (rows, SIZES.action)),
+        observations=rng.standard_normal((rows, sizes.observation)),
+        actions=rng.uniform(-1.0, 1.0, (rows, sizes.action)),
         rewards=rng.standard_normal(rows),
         masks=rng.integers(0, 2, rows).astype(np.float64),
         valid=np.where(np.arange(rows) == seed % rows, 0.0, 1.0),
-        next_observations=rng.standard_normal((rows, SIZES.observation)),
+        next_observations=rng.standard_normal((rows, sizes.observation)),
         valid_steps=sequel.integers(0, 2, (rows, config.chunk)).astype(np.float64),
-        next_actions=sequel.uniform(-1.0, 1.0, (rows, SIZES.action)),
+        next_actions=sequel.uniform(-1.0, 1.0, (rows, sizes.action)),
         next_valid=sequel.integers(0, 2, rows).astype(np.float64),
     )
     noise = {
         name: rng.random(entry.shape) if entry.kind == "uniform" else rng.standard_normal(entry.shape)
-        for name, entry in algorithm.noise(config, SIZES, rows).items()
+        for name, entry in algorithm.noise(config, sizes, rows).items()
     }
-    return MethodCase(algorithm, config, SIZES, online, target, batch, noise)
+    return MethodCase(algorithm, config, sizes, online, target, batch, noise)
 
 
 def small(algorithm: Algorithm) -> dict[str, Any]:
