@@ -48,6 +48,8 @@ def copied(package: str, module: str, edit: Edit) -> Iterator[str]:
     finder = _Finder(Path(str(origin.__file__)).parent, leaf, name, module, edit)
     if not (finder.folder / f"{module}.py").exists():
         raise LookupError(f"{package} has no module {module!r}")
+    # Modules are imported when first used: an edit without its place must not wait for a check to trip over it.
+    edit((finder.folder / f"{module}.py").read_text(encoding="utf-8"))
     sys.meta_path.insert(0, finder)
     try:
         importlib.import_module(name)

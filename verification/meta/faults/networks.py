@@ -66,29 +66,23 @@ NETWORK_FAULTS = (
         NETWORKS,
         reference=(
             "networks.perceptron",
-            'x = gelu(_dense(parameters, f"hidden_{layer}", x))\n        if network.layer_norm:\n'
-            '            scale, shift = parameters[f"hidden_{layer}.norm_scale"], '
-            'parameters[f"hidden_{layer}.norm_shift"]\n'
-            "            x = scale * normalized(x) + shift",
+            'x = ACTIVATIONS[network.activation](_dense(parameters, f"hidden_{layer}", x))\n'
+            '        if network.layer_norm:\n            x = _norm(parameters, f"hidden_{layer}", x)',
             'x = _dense(parameters, f"hidden_{layer}", x)\n        if network.layer_norm:\n'
-            '            scale, shift = parameters[f"hidden_{layer}.norm_scale"], '
-            'parameters[f"hidden_{layer}.norm_shift"]\n'
-            "            x = scale * normalized(x) + shift\n        x = gelu(x)",
+            '            x = _norm(parameters, f"hidden_{layer}", x)\n        x = ACTIVATIONS[network.activation](x)',
         ),
         jax=(
             "networks.apply",
-            "        x = jax.nn.gelu(_dense(x, tree, name), approximate=True)\n        if network.layer_norm:\n"
-            '            x = _normalised(x) * _row(tree, f"{name}.norm_scale") + _row(tree, f"{name}.norm_shift")',
-            "        x = _dense(x, tree, name)\n        if network.layer_norm:\n"
-            '            x = _normalised(x) * _row(tree, f"{name}.norm_scale") + _row(tree, f"{name}.norm_shift")\n'
-            "        x = jax.nn.gelu(x, approximate=True)",
+            "x = activation(_dense(x, tree, name))\n        if network.layer_norm:\n"
+            "            x = _norm(x, tree, name)",
+            "x = _dense(x, tree, name)\n        if network.layer_norm:\n            x = _norm(x, tree, name)\n"
+            "        x = activation(x)",
         ),
         torch=(
             "networks.apply_network",
-            'x = gelu(layer(tree, name, x), approximate="tanh")\n        if network.layer_norm:\n'
-            "            x = norm(tree, name, x)",
-            "x = layer(tree, name, x)\n        if network.layer_norm:\n"
-            '            x = norm(tree, name, x)\n        x = gelu(x, approximate="tanh")',
+            "x = activation(layer(tree, name, x))\n        if network.layer_norm:\n            x = norm(tree, name, x)",
+            "x = layer(tree, name, x)\n        if network.layer_norm:\n            x = norm(tree, name, x)\n"
+            "        x = activation(x)",
         ),
     ),
     engine_fault(
@@ -100,15 +94,67 @@ NETWORK_FAULTS = (
             "inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)",
             "inner = 0.7978845834732056 * (x + 0.044703 * x * x * x)",
         ),
-        jax=("networks.apply", "approximate=True", "approximate=False"),
-        torch=("networks.apply_network", 'approximate="tanh"', 'approximate="none"'),
+        jax=("networks.", "approximate=True", "approximate=False"),
+        torch=("networks.", 'approximate="tanh"', 'approximate="none"'),
+    ),
+    engine_fault(
+        "SiLU in place of mish",
+        "network",
+        NETWORKS,
+        reference=(
+            "networks.mish",
+            "x * (w * w + 2.0 * w) / (w * w + 2.0 * w + 2.0)",
+            "x * w / (w + 1.0)",
+        ),
+        jax=("networks.", '"mish": jax.nn.mish', '"mish": jax.nn.silu'),
+        torch=("networks.", '"mish": mish', '"mish": torch.nn.functional.silu'),
+    ),
+    engine_fault(
+        "a leaky ReLU",
+        "network",
+        NETWORKS,
+        reference=("networks.relu", "x, 0.0)", "x, 0.01 * x)"),
+        jax=("networks.", '"relu": jax.nn.relu', '"relu": jax.nn.leaky_relu'),
+        torch=("networks.", '"relu": relu', '"relu": torch.nn.functional.leaky_relu'),
+    ),
+    engine_fault(
+        "a residual block forgets what came in",
+        "network",
+        NETWORKS,
+        reference=(
+            "networks.residual_perceptron",
+            'x = x + _dense(parameters, f"narrow_{block}", inside)',
+            'x = _dense(parameters, f"narrow_{block}", inside)',
+        ),
+        jax=(
+            "networks.apply_residual",
+            'x = x + _dense(wide, tree, f"narrow_{block}")',
+            'x = _dense(wide, tree, f"narrow_{block}")',
+        ),
+        torch=("networks.apply_residual", 'x = x + _dense(tree, f"narrow', 'x = _dense(tree, f"narrow'),
+    ),
+    engine_fault(
+        "a residual block without its norm",
+        "network",
+        NETWORKS,
+        reference=("networks.residual_perceptron", '_norm(parameters, f"widen_{block}", x)', "x"),
+        jax=("networks.apply_residual", '_norm(x, tree, f"widen_{block}")', "x"),
+        torch=("networks.apply_residual", "_norm(tree, name, x)", "x"),
+    ),
+    engine_fault(
+        "a residual network's heads without the last activation",
+        "network",
+        NETWORKS,
+        reference=("networks.residual_perceptron", "head.name, activation(x))", "head.name, x)"),
+        jax=("networks.apply_residual", "    x = activation(x)\n", ""),
+        torch=("networks.apply_residual", "    x = activation(x)\n", ""),
     ),
     engine_fault(
         "the norm's shift is forgotten",
         "network",
         NETWORKS,
-        reference=("networks.perceptron", "scale * normalized(x) + shift", "scale * normalized(x)"),
-        jax=("networks.apply", ' + _row(tree, f"{name}.norm_shift")', ""),
+        reference=("networks._norm", ' + parameters[f"{name}.norm_shift"]', ""),
+        jax=("networks._norm", ' + _row(tree, f"{name}.norm_shift")', ""),
         torch=("networks._norm", "scale, shift, LAYER", "scale, None, LAYER"),
     ),
     engine_fault(

@@ -38,8 +38,8 @@ OPTIMISER = (
         "rare updates run one step early",
         "schedule",
         UPDATES,
-        jax=("updates.advance", "count % update.every == 0", "state.step % update.every == 0"),
-        torch=("engine._advance", "(state.step + 1) % update.every == 0", "state.step % update.every == 0"),
+        jax=("updates.advance", "update.due(config, state.step)", "update.due(config, count)"),
+        torch=("engine._advance", "update.due(self.config, state.step)", "update.due(self.config, state.step + 1)"),
     ),
     engine_fault(
         "Adam without bias correction",
@@ -52,7 +52,7 @@ OPTIMISER = (
         "Adam counts every step, not those of its own update",
         "optimiser",
         UPDATES,
-        jax=("updates.advance", "count // update.every)", "count)"),
+        jax=("updates.advance", "update.applied(config, count))", "count)"),
         torch=(
             "engine._advance",
             "state.optimisers[update.name].step()",
@@ -87,16 +87,16 @@ OPTIMISER = (
         UPDATES,
         jax=(
             "updates._stepping",
-            "gradient, _ = optax.clip_by_global_norm(update.clip_norm).update(gradient, optax.EmptyState())",
-            "clip = optax.clip_by_global_norm(update.clip_norm)\n            "
+            "gradient, _ = optax.clip_by_global_norm(norm).update(gradient, optax.EmptyState())",
+            "clip = optax.clip_by_global_norm(norm)\n            "
             "gradient = {name: clip.update(tree, optax.EmptyState())[0] for name, tree in gradient.items()}",
         ),
         torch=(
             "engine._hand_over",
-            "clip_per_seed(flat, update.clip_norm)",
+            "clip_per_seed(flat, norm)",
             "start = 0\n            for network in update.trains:\n"
             "                end = start + len(gradients[network])\n"
-            "                clip_per_seed(flat[start:end], update.clip_norm)\n                start = end",
+            "                clip_per_seed(flat[start:end], norm)\n                start = end",
         ),
     ),
     engine_fault(
@@ -116,8 +116,8 @@ OPTIMISER = (
         UPDATES,
         jax=(
             "updates._stepping",
-            "gradient, _ = optax.clip_by_global_norm(update.clip_norm).update(gradient, optax.EmptyState())",
-            "gradient = jax.tree.map(lambda leaf: leaf * (update.clip_norm / optax.global_norm(gradient)), gradient)",
+            "gradient, _ = optax.clip_by_global_norm(norm).update(gradient, optax.EmptyState())",
+            "gradient = jax.tree.map(lambda leaf: leaf * (norm / optax.global_norm(gradient)), gradient)",
         ),
         torch=("optimiser.clip_per_seed", "norm.clamp(min=clip_norm)", "norm"),
     ),
@@ -138,8 +138,8 @@ OPTIMISER = (
         UPDATES,
         jax=(
             "updates.advance",
-            "declared, state, batch, noise, count",
-            "declared, state._replace(online=online), batch, noise, count",
+            "declared, state, batch, noise, update",
+            "declared, state._replace(online=online), batch, noise, update",
         ),
         torch=(
             "engine._advance",
@@ -150,5 +150,47 @@ OPTIMISER = (
             "            state.optimisers[update.name].step()\n"
             '        self._average(state, "before")',
         ),
+    ),
+    engine_fault(
+        "a late update runs from the start",
+        "schedule",
+        UPDATES,
+        jax=("updates.advance", "update.due(config, state.step)", "count % update.every == 0"),
+        torch=("engine._advance", "update.due(self.config, state.step)", "(state.step + 1) % update.every == 0"),
+    ),
+    engine_fault(
+        "every loss learns at the same rate",
+        "optimiser",
+        UPDATES,
+        jax=("updates._stepping", "update.rate(config)", "config.learning_rate"),
+        torch=("engine._assembled", "update.rate(self.config)", "self.config.learning_rate"),
+    ),
+    engine_fault(
+        "every average moves at the same rate",
+        "average",
+        UPDATES,
+        jax=("updates.advance", "getattr(config, average.rate)", "config.target_rate"),
+        torch=("engine._average", "getattr(self.config, average.rate)", "self.config.target_rate"),
+    ),
+    engine_fault(
+        "a late average moves from the start",
+        "average",
+        UPDATES,
+        jax=("updates._averaged", " & (count > average.since)", ""),
+        torch=("optimiser.due", " and step + 1 > average.since", ""),
+    ),
+    engine_fault(
+        "a late average moves one update early",
+        "average",
+        UPDATES,
+        jax=("updates._averaged", "count > average.since", "count >= average.since"),
+        torch=("optimiser.due", "step + 1 > average.since", "step + 1 >= average.since"),
+    ),
+    engine_fault(
+        "a norm from the config is not clipped to",
+        "clip",
+        UPDATES,
+        jax=("updates._stepping", "norm := update.norm(config)", "norm := (1.0 if update.clip_norm else None)"),
+        torch=("engine._hand_over", "norm := update.norm(self.config)", "norm := (1.0 if update.clip_norm else None)"),
     ),
 )
