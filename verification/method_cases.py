@@ -25,7 +25,9 @@ SETTINGS = 2
 SECOND = {"critics": 3, "flow_steps": 2, "chunk": 2, "best_of_n": 2, "discount": 0.8, "rho": 1.5, "inv_temp": 2.5}
 INTEGERS = {"critics": (2, 5), "flow_steps": (1, 5), "chunk": (1, 3), "best_of_n": (2, 7), "batch_size": (2, 6)}
 NUMBERS = {"discount": (0.5, 1.0), "rho": (0.0, 2.0), "inv_temp": (0.1, 5.0), "kappa": (0.1, 0.9)}
-NUMBERS["action_temp"] = (0.1, 1.0)  # so warm that chance decides as often as the value does
+# EVOR: so warm that chance decides as often as the value does, and more than one return for each candidate.
+NUMBERS |= {"action_temp": (0.1, 1.0), "return_temp": (0.1, 1.0)}
+INTEGERS |= {"return_samples": (2, 5)}
 
 
 class MethodCase(NamedTuple):

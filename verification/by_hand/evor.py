@@ -58,16 +58,17 @@ RECORD = Record(
 )
 
 
-def s_at(tree: Tree, x: Array, a: Array, z: Any, t: Any) -> Any:
-    """s(z, t | x, a), a number, of one observation and action."""
-    return output(tree, "velocity", x, a, np.array([z]), np.array([t]))[0]
+def s_at(tree: Tree, x: Array, a: Array, z: Any, t: float) -> Any:
+    """s(z, t | x, a) of one observation and action, for a number z or an array of them."""
+    number = np.asarray(z)[..., None]
+    return output(tree, "velocity", x, a, number, np.full(number.shape, t))[..., 0]
 
 
-def return_of(tree: Tree, x: Array, a: Array, start: float, steps: int) -> float:
-    """Where the flow of returns of one observation and action carries a start."""
+def return_of(tree: Tree, x: Array, a: Array, start: Any, steps: int) -> Any:
+    """Where the flow of returns of one observation and action carries a start, or each of an array."""
     z = start
     for i in range(steps):
-        z += float(s_at(tree, x, a, z, i / steps)) / steps
+        z = z + s_at(tree, x, a, z, i / steps) / steps
     return z
 
 
@@ -135,7 +136,7 @@ def act(config: Any, held: Forest, target: Forest, s: Array, noise: Mapping[str,
         candidates = [ode(held["flow"], x, z, config.flow_steps) for z in starts]
         log_times = []
         for a, draws, chance in zip(candidates, z0, u, strict=True):
-            returns = [return_of(held["value"], x, a, float(z[0]), config.flow_steps) for z in draws]
+            returns = return_of(held["value"], x, a, draws[:, 0], config.flow_steps)
             mean = sum(math.exp(z / config.return_temp) for z in returns) / len(returns)
             q = config.return_temp * math.log(mean)
             log_times.append(math.log(-math.log(chance)) - q / config.action_temp)

@@ -11,6 +11,7 @@ QC = (
         "qc.best_action",
         "models.frozen.critic",
         "models.target.critic",
+        test=ACTIONS,
     ),
     fault(
         "QC values the next action by the online critic",
@@ -57,7 +58,8 @@ QC = (
         "mean or sum",
         "qc.behaviour_loss",
         "K.xp.mean(errors * batch.valid_steps)",
-        "K.xp.sum(errors * batch.valid_steps) / (1e-9 + K.xp.sum(batch.valid_steps))",
+        "K.xp.sum(errors * batch.valid_steps) / K.xp.clip(K.xp.sum(batch.valid_steps), 1.0, None)",
+        test=LONG_CHUNKS,
     ),
     fault(
         "QC takes the steps of a chunk for its dimensions",
@@ -69,12 +71,12 @@ QC = (
         test=LONG_CHUNKS,
     ),
     fault(
-        "QC ranks by the mean where the minimum is asked for",
+        "QC ranks by the smallest member where the mean is asked for",
         "mean or sum",
         "qc.best_action",
         "aggregate(K, config))",
-        "K.ensemble_mean)",
-        test=ACTIONS,
+        "K.ensemble_min)",
+        test=LONG_CHUNKS,
     ),
     fault(
         "QC acts with the worst candidate",
