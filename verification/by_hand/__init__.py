@@ -11,6 +11,7 @@ from . import bam, bc, fawac, fbrac, flow_actor_critic, fql, qam, qam_edit, qam_
 from . import behaviour_flow, cgql, dac, dsrl, fedit, qam, qam_edit, qam_fql, qsm
 from . import ifql, iql, qam, qam_edit, qam_fql, trigflow
 from . import dql, edp, idql, ofql, qam, qam_edit, qam_fql
+from . import evor, qam, qam_edit, qam_fql, qc
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -98,4 +99,12 @@ BY_HAND: Mapping[str, ByHand] = {
     "trigflow-ql": ByHand(
         {"joint": trigflow.pulled_loss}, {"joint": trigflow.PULLED_READS}, trigflow.PULLED_RECORD, trigflow.act, None
     ),
+    "evor": ByHand({"joint": evor.loss}, {"joint": evor.READS}, evor.RECORD, evor.act, evor.behave),
+    "evor-bellman": ByHand(
+        {"joint": evor.bellman_loss}, {"joint": evor.BELLMAN_READS}, evor.RECORD, evor.act, evor.behave
+    ),
+    "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
+    "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
+    "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
+    "qc": ByHand({"joint": qc.loss}, {"joint": qc.READS}, qc.RECORD, qc.act, qc.behave),
 }

@@ -21,4 +21,7 @@ _MODULES = (methods_doal, methods_qam)
 from . import methods_diffusion, methods_qam
 
 _MODULES = (methods_diffusion, methods_qam)
+from . import methods_evor, methods_qam
+
+_MODULES = (methods_evor, methods_qam)
 METHOD_FAULTS: tuple[MethodFault, ...] = tuple(fault for module in _MODULES for fault in module.FAULTS)
