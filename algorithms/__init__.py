@@ -4,12 +4,16 @@ from ..core.algorithm import Algorithm
 from .qam import QAM
 from .qam_edit import QAM_EDIT
 from .qam_fql import QAM_FQL
+from .rql import RQL
+from .tfql import TFQL
 
 _METHODS = (
     QAM,
     QAM_EDIT,
     QAM_FQL,
+    RQL,
+    TFQL,
 )
 ALGORITHMS: dict[str, Algorithm] = {method.name: method for method in _METHODS}
 
-__all__ = ["ALGORITHMS", "QAM", "QAM_EDIT", "QAM_FQL"]
+__all__ = ["ALGORITHMS", "QAM", "QAM_EDIT", "QAM_FQL", "RQL", "TFQL"]

@@ -7,7 +7,7 @@ module with its losses by update, what each metric reads, and how it acts, and a
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import qam, qam_edit, qam_fql
+from . import qam, qam_edit, qam_fql, rql, tfql
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -38,4 +38,6 @@ BY_HAND: Mapping[str, ByHand] = {
     "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
+    "rql": ByHand({"joint": rql.loss}, {"joint": rql.READS}, rql.RECORD, rql.act, None),
+    "tfql": ByHand({"joint": tfql.loss}, {"joint": tfql.READS}, tfql.RECORD, rql.act, None),
 }
