@@ -73,10 +73,11 @@ def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
 def small(algorithm: Algorithm) -> dict[str, Any]:
     """Sizes that make one evaluation cheap, and moments so early that a few updates pass them."""
     values = dict(SMALL)
+    moments = {name for update in algorithm.updates for name in (update.since, update.until)}
     sizes = iter(OTHER_SIZES)
     for field in fields(algorithm.config):
         whole = isinstance(field.default, int) and not isinstance(field.default, bool)
-        if whole and field.name not in values | {"best_of_n": 1}:
+        if whole and field.name not in values | {"best_of_n": 1} and field.name not in moments:
             values[field.name] = min(next(sizes), int(field.default))
     values |= {update.since: 1 for update in algorithm.updates if update.since}
     return values | {update.until: 2 for update in algorithm.updates if update.until}

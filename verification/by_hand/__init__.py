@@ -7,7 +7,7 @@ module with its losses by update, what each metric reads, and how it acts, and a
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import qam, qam_edit, qam_fql, rql, tfql
+from . import bdpo, qam, qam_edit, qam_fql, rql, tfql
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -35,6 +35,19 @@ class ByHand(NamedTuple):
 
 
 BY_HAND: Mapping[str, ByHand] = {
+    "bdpo": ByHand(
+        {
+            "behaviour": bdpo.behaviour_loss,
+            "imitation": bdpo.imitation_loss,
+            "critic": bdpo.q_loss,
+            "value": bdpo.value_loss,
+            "actor": bdpo.actor_loss,
+        },
+        bdpo.READS,
+        bdpo.RECORD,
+        bdpo.act,
+        bdpo.behave,
+    ),
     "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),

@@ -57,7 +57,7 @@ def value(tree: Tree, s: Array, x: Array, f: Array) -> Array:
 def lower_bound(v: Array, rho: float) -> Array:
     """mean - ρ std over members, of the whole population."""
     mean = sum(v) / len(v)
-    return mean - rho * np.sqrt(sum(each**2 for each in v) / len(v) - mean**2)
+    return mean - rho * np.sqrt(sum((mean - each) ** 2 for each in v) / len(v))
 
 
 def environment_target(here: Situation) -> Array:
