@@ -23,7 +23,15 @@ OTHER_SIZES = (4, 6, 7, 8)  # of the hyper-parameters that are numbers of someth
 # Hyper-parameters are compiled in by JAX: it is checked on two settings, the others also on freely drawn ones.
 SETTINGS = 2
 SECOND = {"critics": 3, "flow_steps": 2, "chunk": 2, "best_of_n": 2, "discount": 0.8, "rho": 1.5, "inv_temp": 2.5}
-INTEGERS = {"critics": (2, 5), "flow_steps": (1, 5), "chunk": (1, 3), "best_of_n": (2, 7), "batch_size": (2, 6)}
+INTEGERS = {
+    "critics": (2, 5),
+    "flow_steps": (1, 5),
+    "diffusion_steps": (1, 5),
+    "samples": (2, 5),
+    "chunk": (1, 3),
+    "best_of_n": (2, 7),
+    "batch_size": (2, 6),
+}
 NUMBERS = {"discount": (0.5, 1.0), "rho": (0.0, 2.0), "inv_temp": (0.1, 5.0), "kappa": (0.1, 0.9)}
 
 
