@@ -12,6 +12,7 @@ from . import behaviour_flow, cgql, dac, dsrl, fedit, qam, qam_edit, qam_fql, qs
 from . import ifql, iql, qam, qam_edit, qam_fql, trigflow
 from . import dql, edp, idql, ofql, qam, qam_edit, qam_fql
 from . import evor, qam, qam_edit, qam_fql, qc
+from . import bdpo, qam, qam_edit, qam_fql, rql, tfql
 from .parts import Array, Forest, Situation
 from .record import Record
 
@@ -107,4 +108,22 @@ BY_HAND: Mapping[str, ByHand] = {
     "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
     "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
     "qc": ByHand({"joint": qc.loss}, {"joint": qc.READS}, qc.RECORD, qc.act, qc.behave),
+    "bdpo": ByHand(
+        {
+            "behaviour": bdpo.behaviour_loss,
+            "imitation": bdpo.imitation_loss,
+            "critic": bdpo.q_loss,
+            "value": bdpo.value_loss,
+            "actor": bdpo.actor_loss,
+        },
+        bdpo.READS,
+        bdpo.RECORD,
+        bdpo.act,
+        bdpo.behave,
+    ),
+    "qam": ByHand({"joint": qam.loss}, {"joint": qam.READS}, qam.RECORD, qam.act, qam.behave),
+    "qam-edit": ByHand({"joint": qam_edit.loss}, {"joint": qam_edit.READS}, qam_edit.RECORD, qam_edit.act, qam.behave),
+    "qam-fql": ByHand({"joint": qam_fql.loss}, {"joint": qam_fql.READS}, qam_fql.RECORD, qam_fql.act, qam.behave),
+    "rql": ByHand({"joint": rql.loss}, {"joint": rql.READS}, rql.RECORD, rql.act, None),
+    "tfql": ByHand({"joint": tfql.loss}, {"joint": tfql.READS}, tfql.RECORD, rql.act, None),
 }

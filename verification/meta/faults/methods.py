@@ -24,4 +24,7 @@ _MODULES = (methods_diffusion, methods_qam)
 from . import methods_evor, methods_qam
 
 _MODULES = (methods_evor, methods_qam)
+from . import methods_denoising, methods_expanded, methods_qam
+
+_MODULES = (methods_denoising, methods_expanded, methods_qam)
 METHOD_FAULTS: tuple[MethodFault, ...] = tuple(fault for module in _MODULES for fault in module.FAULTS)
