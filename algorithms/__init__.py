@@ -3,78 +3,68 @@
 from ..core.algorithm import Algorithm
 from .bam import BAM
 from .bc import BC
+from .bdpo import BDPO
+from .cgql import CGQL, CGQL_LINEX, CGQL_MSE
+from .dac import DAC
+from .dql import DQL, DQL_DDIM
+from .dsrl import DSRL
+from .edp import EDP
+from .evor import EVOR, EVOR_BELLMAN
 from .fawac import FAWAC
 from .fbrac import FBRAC
+from .fedit import FEDIT
 from .fql import FQL
-from .dql import DQL, DQL_DDIM
-from .edp import EDP
 from .idql import IDQL
+from .ifql import DIFQL, IFQL
+from .iql import DIQL, IQL
 from .ofql import OFQL
 from .qam import QAM
 from .qam_edit import QAM_EDIT
 from .qam_fql import QAM_FQL
+from .qc import QC
+from .qsm import QSM
 from .rebrac import REBRAC
 from .rlpd import RLPD
+from .rql import RQL
 from .td3_bc import TD3_BC
+from .tfql import TFQL
+from .trigflow import DTRIGFLOW, TRIGFLOW, TRIGFLOW_QL
 
 _METHODS = (
     BAM,
-    FAWAC,
-    FBRAC,
-    FQL,
     BC,
-    DQL,
-    DQL_DDIM,
-    EDP,
-    IDQL,
-    OFQL,
-    QAM,
-    QAM_EDIT,
-    QAM_FQL,
-    REBRAC,
-    RLPD,
-    TD3_BC,
-from .cgql import CGQL, CGQL_LINEX, CGQL_MSE
-from .dac import DAC
-from .dsrl import DSRL
-from .fedit import FEDIT
-from .qam import QAM
-from .qam_edit import QAM_EDIT
-from .qam_fql import QAM_FQL
-from .qsm import QSM
-
-_METHODS = (
+    BDPO,
     CGQL,
     CGQL_LINEX,
     CGQL_MSE,
     DAC,
-    DSRL,
-    FEDIT,
-    QAM,
-    QAM_EDIT,
-    QAM_FQL,
-    QSM,
-)
-ALGORITHMS: dict[str, Algorithm] = {method.name: method for method in _METHODS}
-
-__all__ = ["ALGORITHMS", "BAM", "FAWAC", "FBRAC", "FQL", "QAM", "QAM_EDIT", "QAM_FQL"]
-__all__ = ["ALGORITHMS", "BC", "QAM", "QAM_EDIT", "QAM_FQL", "REBRAC", "RLPD", "TD3_BC"]
-from .ifql import DIFQL, IFQL
-from .iql import DIQL, IQL
-from .qam import QAM
-from .qam_edit import QAM_EDIT
-from .qam_fql import QAM_FQL
-from .trigflow import DTRIGFLOW, TRIGFLOW, TRIGFLOW_QL
-
-_METHODS = (
     DIFQL,
     DIQL,
+    DQL,
+    DQL_DDIM,
+    DSRL,
     DTRIGFLOW,
+    EDP,
+    EVOR,
+    EVOR_BELLMAN,
+    FAWAC,
+    FBRAC,
+    FEDIT,
+    FQL,
+    IDQL,
     IFQL,
     IQL,
+    OFQL,
     QAM,
     QAM_EDIT,
     QAM_FQL,
+    QC,
+    QSM,
+    REBRAC,
+    RLPD,
+    RQL,
+    TD3_BC,
+    TFQL,
     TRIGFLOW,
     TRIGFLOW_QL,
 )
@@ -82,50 +72,40 @@ ALGORITHMS: dict[str, Algorithm] = {method.name: method for method in _METHODS}
 
 __all__ = [
     "ALGORITHMS",
+    "BAM",
+    "BC",
+    "BDPO",
+    "CGQL",
+    "CGQL_LINEX",
+    "CGQL_MSE",
+    "DAC",
     "DIFQL",
     "DIQL",
+    "DQL",
+    "DQL_DDIM",
+    "DSRL",
     "DTRIGFLOW",
+    "EDP",
+    "EVOR",
+    "EVOR_BELLMAN",
+    "FAWAC",
+    "FBRAC",
+    "FEDIT",
+    "FQL",
+    "IDQL",
     "IFQL",
     "IQL",
+    "OFQL",
     "QAM",
     "QAM_EDIT",
     "QAM_FQL",
+    "QC",
+    "QSM",
+    "REBRAC",
+    "RLPD",
+    "RQL",
+    "TD3_BC",
+    "TFQL",
     "TRIGFLOW",
     "TRIGFLOW_QL",
 ]
-__all__ = ["ALGORITHMS", "DQL", "DQL_DDIM", "EDP", "IDQL", "OFQL", "QAM", "QAM_EDIT", "QAM_FQL"]
-from .evor import EVOR, EVOR_BELLMAN
-from .qam import QAM
-from .qam_edit import QAM_EDIT
-from .qam_fql import QAM_FQL
-from .qc import QC
-
-_METHODS = (
-    EVOR,
-    EVOR_BELLMAN,
-    QAM,
-    QAM_EDIT,
-    QAM_FQL,
-    QC,
-)
-ALGORITHMS: dict[str, Algorithm] = {method.name: method for method in _METHODS}
-
-__all__ = ["ALGORITHMS", "EVOR", "EVOR_BELLMAN", "QAM", "QAM_EDIT", "QAM_FQL", "QC"]
-from .bdpo import BDPO
-from .qam import QAM
-from .qam_edit import QAM_EDIT
-from .qam_fql import QAM_FQL
-from .rql import RQL
-from .tfql import TFQL
-
-_METHODS = (
-    BDPO,
-    QAM,
-    QAM_EDIT,
-    QAM_FQL,
-    RQL,
-    TFQL,
-)
-ALGORITHMS: dict[str, Algorithm] = {method.name: method for method in _METHODS}
-
-__all__ = ["ALGORITHMS", "BDPO", "QAM", "QAM_EDIT", "QAM_FQL", "RQL", "TFQL"]

@@ -22,16 +22,42 @@ SMALL = {"hidden": (4, 4), "critics": 2, "flow_steps": 3, "chunk": 1, "batch_siz
 OTHER_SIZES = (4, 6, 7, 8)  # of the hyper-parameters that are numbers of something else, where they are not smaller
 # Hyper-parameters are compiled in by JAX: it is checked on two settings, the others also on freely drawn ones.
 SETTINGS = 2
-SECOND = {"critics": 3, "flow_steps": 2, "chunk": 2, "best_of_n": 2, "discount": 0.8, "rho": 1.5, "inv_temp": 2.5}
-INTEGERS = {"critics": (2, 5), "flow_steps": (1, 5), "chunk": (1, 3), "best_of_n": (2, 7), "batch_size": (2, 6)}
+SECOND = {
+    "critics": 3,
+    "flow_steps": 2,
+    "diffusion_steps": 1,
+    "chunk": 2,
+    "best_of_n": 2,
+    "discount": 0.8,
+    "rho": 1.5,
+    "inv_temp": 2.5,
+}
+INTEGERS = {
+    "critics": (2, 5),
+    "flow_steps": (1, 5),
+    "diffusion_steps": (1, 7),
+    "sampling_steps": (2, 8),
+    "samples": (2, 5),
+    "backup_candidates": (1, 8),
+    "return_samples": (2, 5),
+    "chunk": (1, 3),
+    "best_of_n": (2, 7),
+    "batch_size": (2, 6),
+    "width": (3, 8),  # a norm of one unit is its rounding error
+}
+# Noise and moves that clips and the box often cut; caps, bounds and temperatures so warm that both sides decide.
 NUMBERS = {
     "discount": (0.5, 1.0),
     "rho": (0.0, 2.0),
     "inv_temp": (0.1, 5.0),
     "kappa": (0.1, 0.9),
-    # Noise that its clip and the box of the actions often cut, or a missing clip would go unseen.
     "action_noise": (0.5, 3.0),
     "noise_clip": (0.2, 2.5),
+    "linex_cap": (0.1, 3.0),
+    "delta": (0.1, 1.0),
+    "softmax_weight": (5.0, 50.0),
+    "action_temp": (0.1, 1.0),
+    "return_temp": (0.1, 1.0),
 }
 
 
@@ -47,12 +73,12 @@ class MethodCase(NamedTuple):
     noise: dict[str, NDArray[np.float64]]
 
 
-def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
+def method_case(algorithm: Algorithm, seed: int, sizes: Dimensions = SIZES, **changes: Any) -> MethodCase:
     """A case drawn from a seed; `changes` override the small configuration where the method has such a field."""
     known = {field.name for field in fields(algorithm.config)}
     settings = {name: value for name, value in {**small(algorithm), **changes}.items() if name in known}
     config = algorithm.config(**settings)
-    declared = algorithm.declared(config, SIZES)
+    declared = algorithm.declared(config, sizes)
     rng = np.random.default_rng(seed)
     online = shaken(initial_parameters(declared, seed), rng)
     for tree in online.values():
@@ -61,30 +87,31 @@ def method_case(algorithm: Algorithm, seed: int, **changes: Any) -> MethodCase:
     target = {name: tree for name, tree in shaken(online, rng).items() if name in algorithm.averages}
     rows, sequel = config.batch_size, np.random.default_rng([seed, 1])
     batch = Batch(
-        observations=rng.standard_normal((rows, SIZES.observation)),
-        actions=rng.uniform(-1.0, 1.0, (rows, SIZES.action)),
+        observations=rng.standard_normal((rows, sizes.observation)),
+        actions=rng.uniform(-1.0, 1.0, (rows, sizes.action)),
         rewards=rng.standard_normal(rows),
         masks=rng.integers(0, 2, rows).astype(np.float64),
         valid=np.where(np.arange(rows) == seed % rows, 0.0, 1.0),
-        next_observations=rng.standard_normal((rows, SIZES.observation)),
+        next_observations=rng.standard_normal((rows, sizes.observation)),
         valid_steps=sequel.integers(0, 2, (rows, config.chunk)).astype(np.float64),
-        next_actions=sequel.uniform(-1.0, 1.0, (rows, SIZES.action)),
+        next_actions=sequel.uniform(-1.0, 1.0, (rows, sizes.action)),
         next_valid=sequel.integers(0, 2, rows).astype(np.float64),
     )
     noise = {
         name: rng.random(entry.shape) if entry.kind == "uniform" else rng.standard_normal(entry.shape)
-        for name, entry in algorithm.noise(config, SIZES, rows).items()
+        for name, entry in algorithm.noise(config, sizes, rows).items()
     }
-    return MethodCase(algorithm, config, SIZES, online, target, batch, noise)
+    return MethodCase(algorithm, config, sizes, online, target, batch, noise)
 
 
 def small(algorithm: Algorithm) -> dict[str, Any]:
     """Sizes that make one evaluation cheap, and moments so early that a few updates pass them."""
     values = dict(SMALL)
+    moments = {name for update in algorithm.updates for name in (update.since, update.until)}
     sizes = iter(OTHER_SIZES)
     for field in fields(algorithm.config):
         whole = isinstance(field.default, int) and not isinstance(field.default, bool)
-        if whole and field.name not in values | {"best_of_n": 1}:
+        if whole and field.name not in values | {"best_of_n": 1} and field.name not in moments:
             values[field.name] = min(next(sizes), int(field.default))
     values |= {update.since: 1 for update in algorithm.updates if update.since}
     return values | {update.until: 2 for update in algorithm.updates if update.until}
@@ -160,13 +187,15 @@ def shaken(forest: Forest, rng: np.random.Generator) -> Forest:
 
 
 def spread(tree: Tree, rng: np.random.Generator) -> None:
-    """Units kept apart where a norm divides by their spread; deviations also far outside their clip range."""
+    """Units kept apart where a norm divides by their spread; deviations far outside their range, means a little."""
     for name, value in tree.items():
         layer, _, kind = name.rpartition(".")
         if kind == "bias" and f"{layer}.norm_scale" in tree:
             tree[name] = value + np.linspace(-1.0, 3.0, value.shape[-1])
         elif name == "log_std.bias":
             tree[name] = rng.uniform(-25.0, 5.0, value.shape)
+        elif name == "mean.bias":
+            tree[name] = value + np.linspace(-1.3, 0.3, value.shape[-1])
 
 
 def pinned(case: MethodCase) -> Algorithm:
