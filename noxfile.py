@@ -32,7 +32,9 @@ def _digest(paths: list[Path]) -> str:
 
 def _sources() -> list[Path]:
     folders = ("algorithms", "backends", "bench", "core", "interface", "reference", "training", "verification")
-    return [path for folder in folders for path in (ROOT / folder).rglob("*.py")] + [ROOT / "pyproject.toml"]
+    kinds = ("*.py", "*.toml")
+    found = [path for folder in folders for kind in kinds for path in (ROOT / folder).rglob(kind)]
+    return [*found, ROOT / "pyproject.toml"]
 
 
 def _stale(stamp: Path, digest: str) -> bool:

@@ -6,13 +6,14 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .core.errors import DivergenceError, MissingBackendError, UsageError, VeloqError
 
 if TYPE_CHECKING:
+    from .algorithms.tuned import Which
     from .training.loop import Outcome
 
 USAGE = """usage: veloq COMMAND [OPTIONS]
@@ -106,7 +107,7 @@ def _settings(method: str, arguments: list[str]) -> Any:
     algorithm = find_algorithm(method)
     env, name = peek(arguments, "env", DEFAULT_ENV), peek(arguments, "preset", "quick")
     find_task(env)
-    chosen = preset(name, method, env)
+    chosen = preset(name, method, env, cast("Which", peek(arguments, "tuned", "released")))
     schedule = {key: value for key, value in vars(chosen).items() if key != "values"}
     config = make_config(algorithm, chosen.values)
     kind = train_options(algorithm.config, config)
@@ -199,25 +200,61 @@ def _verify(arguments: list[str]) -> int:
 
 def _list(arguments: list[str]) -> int:
     what = arguments[0] if arguments else ""
-    if what == "methods":
-        from .algorithms import ALGORITHMS
-
-        rows = [(method.name, method.summary) for method in ALGORITHMS.values()]
-    elif what == "envs":
-        _require_training()
-        from .training.data.catalogue import find_task, task_names
-
-        rows = [(name, find_task(name).data_set.name) for name in task_names() if "-task" not in name]
-    elif what == "kernels":
-        from .core.rows import SPECS
-
-        rows = [(spec.name, spec.equation) for spec in SPECS.values()]
-    else:
+    tables = {"methods": _methods, "envs": _environments, "kernels": _kernels}
+    if what not in tables:
         raise UsageError(f"list: expected methods, envs or kernels, got {what!r}")
-    width = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        print(f"{name:<{width}}  {' '.join(text.split())}")
+    head, *rows = ([" ".join(cell.split()) for cell in row] for row in tables[what]())
+    if sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
+        _draw(head, rows)
+    else:
+        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+        for row in (head, *rows):
+            print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0
+
+
+def _draw(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for name in head:
+        table.add_column(name, no_wrap=name == head[0], overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)
+
+
+def _methods() -> Iterator[tuple[str, ...]]:
+    from .algorithms import ALGORITHMS
+    from .algorithms.tuned import domains, tables
+
+    yield "name", "paper", "backends", "tuned", "summary"
+    for method in ALGORITHMS.values():
+        tuned = len(domains(tables().get(method.name, {})))
+        count = f"{tuned} domain{'s' * (tuned > 1)}" if tuned else "-"
+        # One file for all of them; NumPy's acts and is differentiated, the others also train.
+        yield method.name, method.paper, "jax, torch, reference", count, method.summary
+
+
+def _environments() -> Iterator[tuple[str, ...]]:
+    _require_training()
+    from .training.data.catalogue import find_task, task_names
+
+    yield "name", "data set", "collector"
+    for name in task_names():
+        if "-task" not in name:
+            data_set = find_task(name).data_set
+            yield name, data_set.name, "download" if data_set.family == "other" else "regenerated"
+
+
+def _kernels() -> Iterator[tuple[str, ...]]:
+    from .core.rows import SPECS
+
+    yield "name", "family", "backends", "equation"
+    for spec in SPECS.values():
+        yield spec.name, spec.family, "jax, torch, reference", spec.equation
 
 
 def _version(arguments: list[str]) -> int:

@@ -25,6 +25,8 @@ class TrainOptions:
     """who computes"""
     preset: Literal["quick", "paper"] = "quick"
     """sizes for two CPU cores, or the paper's"""
+    tuned: Literal["released", "paper", "none"] = "released"
+    """values tuned for the environment: the released script's, the paper's where it prints others, or none"""
     seeds: int = 1
     """number of seeds, trained together"""
     first_seed: int = 0

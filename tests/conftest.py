@@ -1,6 +1,27 @@
-"""Makes `tree` importable by the tests beside it."""
+"""Makes `tree` and `small_runs` importable by the tests beside it; which methods train in this run of the tests."""
 
+import datetime
+import os
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+THIRD = "VELOQ_THIRD"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-methods", action="store_true", help="train every method, not today's third of them")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Said once, so that every worker of a run takes the same third, also around midnight.
+    os.environ.setdefault(THIRD, str(datetime.date.today().timetuple().tm_yday % 3))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    if config.getoption("--all-methods"):
+        return "methods that train: all"
+    return f"methods that train: third {os.environ[THIRD]} of 0, 1, 2; {THIRD} chooses another, --all-methods all"

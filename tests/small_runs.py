@@ -1,16 +1,22 @@
 """Runs small enough for tests: two episodes of data, networks of eight units."""
 
 import json
+import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from veloq.algorithms import ALGORITHMS
-from veloq.training.settings import Settings, make_config
+from veloq.core.algorithm import Algorithm, Dimensions
+from veloq.training.settings import Settings, make_config, moments
 
 ENV = "pointmaze-medium-navigate-singletask-v0"
+DATA_SET = "pointmaze-medium-navigate-v0"
 SIZES = {"hidden": [8, 8], "critics": 2, "flow_steps": 2, "chunk": 2, "batch_size": 8}
+OTHER_SIZE, MOMENT = 4, 2
 
 
 def quiet() -> Console:
@@ -18,10 +24,22 @@ def quiet() -> Console:
     return Console(quiet=True)
 
 
+def small_values(algorithm: Algorithm, sizes: Mapping[str, Any] = SIZES, moment: int = MOMENT) -> dict[str, Any]:
+    """Hyper-parameters by name: the sizes the method has, its other whole numbers and its moments made small."""
+    own = vars(algorithm.config())
+    values = {name: value for name, value in sizes.items() if name in own}
+    for name, kind in typing.get_type_hints(algorithm.config).items():
+        if name not in sizes and kind is int:
+            values[name] = min(own[name], moment if name in moments(algorithm) else OTHER_SIZE)
+        elif typing.get_origin(kind) is tuple:
+            values[name] = sizes["hidden"]
+    return values
+
+
 def small_settings(directory: Path, data: Path, **changes: Any) -> Settings:
     """Settings of a run of eight updates; `config` among the changes holds hyper-parameters by name."""
     method = changes.pop("method", "qam")
-    config = make_config(ALGORITHMS[method], SIZES | changes.pop("config", {}))
+    config = make_config(ALGORITHMS[method], small_values(ALGORITHMS[method]) | changes.pop("config", {}))
     values: dict[str, Any] = {
         "method": method,
         "env": ENV,
@@ -42,6 +60,14 @@ def small_settings(directory: Path, data: Path, **changes: Any) -> Settings:
         "workers": 1,
     }
     return Settings(**(values | changes))
+
+
+def decision_noise(algorithm: Algorithm, config: Any, dimensions: Dimensions, lead: tuple[int, ...]) -> dict[str, Any]:
+    """Noise of decisions with these leading axes, by name."""
+    rng = np.random.default_rng(1)
+    draws = {"normal": rng.standard_normal, "uniform": rng.random}
+    declared = algorithm.act_noise(config, dimensions)
+    return {name: draws[each.kind]((*lead, *each.shape)).astype(np.float32) for name, each in declared.items()}
 
 
 def timeless_records(run: Path) -> list[dict[str, Any]]:

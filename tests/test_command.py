@@ -1,14 +1,17 @@
 """The command line: every error is one line on stderr with exit code 2, and nothing is written."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from veloq import command, options
 from veloq.algorithms import ALGORITHMS
+from veloq.algorithms.tuned import Which
 from veloq.core.rows import SPECS
 from veloq.training.presets import preset
 from veloq.training.settings import config_values, make_config
@@ -17,7 +20,7 @@ ENV = "pointmaze-medium-navigate-singletask-v0"
 
 MISTAKES = {
     "trian qam": "did you mean train",
-    "train": "name a method first: qam",
+    "train": "name a method first: ",
     "train qan": "did you mean qam",
     "train qam --env pointmaze-medum-navigate-singletask-v0": f"did you mean {ENV}",
     "train qam --bakend jax": "did you mean --backend",
@@ -30,6 +33,7 @@ MISTAKES = {
     "train qam --config.discount 1.5": "discount must lie in [0, 1]",
     "train qam --config.learning-rate 0": "learning_rate must be positive",
     "train qam --config.inv-temp nan": "inv_temp must be finite",
+    "train qam --tuned best": "known: released, paper, none",
     "train qam --updates -3": "updates must be at least 1",
     "train qam --seeds 0": "seeds must be at least 1",
     "train qam --device warp --backend jax": "'warp'",
@@ -126,11 +130,31 @@ def test_an_option_overrides_the_preset() -> None:
 @pytest.mark.parametrize("name", ["quick", "paper"])
 @pytest.mark.parametrize("method", list(ALGORITHMS))
 @pytest.mark.parametrize("env", [ENV, "cube-single-play-singletask-v0", "antmaze-giant-navigate-singletask-v0"])
-def test_every_preset_makes_a_config(name: str, method: str, env: str) -> None:
-    chosen = preset(name, method, env)  # type: ignore[arg-type]
+@pytest.mark.parametrize("which", get_args(Which))
+def test_every_preset_makes_a_config(name: str, method: str, env: str, which: Which) -> None:
+    chosen = preset(name, method, env, which)
     config = make_config(ALGORITHMS[method], chosen.values)
     for key, value in chosen.values.items():
         assert getattr(config, key) == value
+
+
+def test_the_list_of_methods_needs_no_framework() -> None:
+    line = "import sys; from veloq import command; command.main(['list', 'methods']); print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True).stdout
+    *rows, modules = said.splitlines()
+    assert len(rows) == 1 + len(ALGORITHMS)
+    assert not {"jax", "torch", "ogbench", "matplotlib"} & set(modules.split())
+
+
+def test_a_terminal_gets_a_table_of_the_same_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    command.main(["list", "methods"])
+    plain = capsys.readouterr().out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    command.main(["list", "methods"])
+    assert re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out).split() == plain.split()
 
 
 def test_a_missing_extra_names_the_extra(
@@ -157,4 +181,5 @@ def test_python_m_veloq_is_the_command() -> None:
         [sys.executable, "-m", "veloq", "train", "nothing"], capture_output=True, text=True, check=False
     )
     assert result.returncode == 2
-    assert result.stderr == "veloq: unknown method 'nothing'; known: qam, qam-edit, qam-fql\n"
+    assert result.stderr.startswith("veloq: unknown method 'nothing'; ")
+    assert result.stderr.count("\n") == 1

@@ -1,10 +1,14 @@
 """Sizes and schedules by name: what `--preset quick` and `--preset paper` mean for a method and an environment."""
 
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..algorithms.tuned import Tuned, Which, tuned
+from ..core.algorithm import Algorithm
 from ..core.errors import UsageError
+from .settings import find_algorithm, moments
 
 
 @dataclass(frozen=True)
@@ -22,63 +26,61 @@ class Preset:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-# Sizes that train on two CPU cores; the method's own parameters are left to the tables below.
+# Sizes that train on two CPU cores, of the methods that have such hyper-parameters.
 SMALL: Mapping[str, Any] = {
     "chunk": 5,
     "hidden": (128, 128, 128),
     "critics": 2,
     "flow_steps": 10,
-    "inv_temp": 3.0,
     "learning_rate": 1e-3,
     "target_rate": 0.02,
     "discount": 0.99,
 }
+# Numbers of actions that a method draws to choose among or to average over, by words of their names.
+DRAWS, MANY, FEW = ("best_of_n", "candidates", "samples"), 16, 8
 
 QUICK: Mapping[str, Preset] = {
     # Values reach the far corner of the maze one chunk per effective copy of the target: at a rate of 0.02 some
-    # seeds do not know where to go after 6000 updates. With a stronger tilt (inverse temperature 2, 3, 5) the
-    # learned Q is higher everywhere, and some seeds get stuck near walls or learn later.
-    "pointmaze": Preset(4000, 1000, 10, 50, 300_000, {**SMALL, "target_rate": 0.05, "inv_temp": 1.0}),
+    # seeds do not know where to go after 6000 updates.
+    "pointmaze": Preset(4000, 1000, 10, 50, 300_000, {**SMALL, "target_rate": 0.05}),
     "cube": Preset(20_000, 5000, 10, 50, 200_000, SMALL),
     "other": Preset(20_000, 5000, 10, 50, None, SMALL),
 }
 
+# What a method wants besides at the quick sizes, by the beginning of the environment's name.
+# With a stronger tilt on pointmaze (inverse temperature 2, 3, 5) the learned Q is higher everywhere, and some seeds get
+# stuck near walls or learn later.
+_TILT: Mapping[str, Mapping[str, Any]] = {"pointmaze": {"inv_temp": 1.0}, "cube-single": {"inv_temp": 3.0}}
+QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {"qam": _TILT, "qam-edit": _TILT, "qam-fql": _TILT}
+
 PAPER = Preset(1_000_000, 50_000, 50, 50, None)
 
-# Appendix of the QAM paper and its released script: locomotion acts one step at a time; long mazes look further.
-PAPER_VALUES: Mapping[str, Mapping[str, Any]] = {
-    "pointmaze": {"chunk": 1, "inv_temp": 10.0},
-    "antmaze": {"chunk": 1, "inv_temp": 10.0},
-    "antmaze-giant": {"chunk": 1, "inv_temp": 3.0, "discount": 0.995},
-    "humanoidmaze": {"chunk": 1, "inv_temp": 3.0, "rho": 0.0, "discount": 0.995},
-    "antsoccer": {"chunk": 1},
-    "scene": {"inv_temp": 1.0},
-    "puzzle-3x3": {"inv_temp": 3.0},
-    "puzzle-4x4": {"inv_temp": 30.0},
-    "cube": {"inv_temp": 1.0},
-    "cube-triple": {"inv_temp": 3.0},
-}
 
-
-def preset(name: str, method: str, env: str) -> Preset:
+def preset(name: str, method: str, env: str, which: Which = "released") -> Preset:
     """The preset of a method on an environment.
 
     Args:
-        name: quick or paper.
-        method: name of the algorithm; its inverse temperature in the table is plain QAM's.
+        name: quick, small sizes over the tuned values, or paper, the tuned values over the method's own.
+        method: name of the algorithm.
         env: name of the environment, for instance pointmaze-medium-navigate-singletask-v0.
+        which: the tuned values to start from, as in `algorithms.tuned`.
 
     Raises:
-        UsageError: no preset has this name.
+        UsageError: no preset, no method or no kind of tuned values has this name.
     """
     if name not in ("quick", "paper"):
         raise UsageError(f"unknown preset {name!r}; known: quick, paper")
+    algorithm = find_algorithm(method)
+    values = dict(tuned(method, env, which).values)
+    chosen = PAPER
     if name == "quick":
-        return QUICK.get(family(env), QUICK["other"])
-    values = dict(_most_specific(PAPER_VALUES, env))
-    if method != "qam":
-        values.pop("inv_temp", None)
-    return Preset(PAPER.updates, PAPER.evaluate_every, PAPER.curve_episodes, PAPER.episodes, PAPER.transitions, values)
+        chosen = QUICK.get(family(env), QUICK["other"])
+        values |= _small(algorithm, values, chosen)
+        for domain, own in QUICK_VALUES.get(method, {}).items():
+            values |= own if env.startswith(domain) else {}
+    return Preset(
+        chosen.updates, chosen.evaluate_every, chosen.curve_episodes, chosen.episodes, chosen.transitions, values
+    )
 
 
 def family(env: str) -> str:
@@ -86,6 +88,45 @@ def family(env: str) -> str:
     return env.split("-", 1)[0]
 
 
-def _most_specific(table: Mapping[str, Mapping[str, Any]], env: str) -> Mapping[str, Any]:
-    matching = [key for key in table if env.startswith(key)]
-    return table[max(matching, key=len)] if matching else {}
+@dataclass(frozen=True)
+class TunedValues:
+    """The tuned values that a run uses and the names of those that its preset or an option replaced."""
+
+    which: Which
+    found: Tuned
+    used: Mapping[str, Any]
+    replaced: tuple[str, ...]
+
+    def sentence(self, env: str) -> str:
+        """One line for the user."""
+        if not self.found.domain:
+            return f"tuned values: {'not wanted' if self.which == 'none' else f'none for {env}'}"
+        used = ", ".join(f"{name} {value}" for name, value in self.used.items()) or "none used"
+        replaced = f"; replaced by the preset or an option: {', '.join(self.replaced)}" if self.replaced else ""
+        return f"tuned values of {self.found.domain}: {used}{replaced}; from {self.found.source}"
+
+    def description(self) -> dict[str, Any]:
+        """The same for config.json."""
+        where = {"domain": self.found.domain, "source": self.found.source}
+        return {**where, "used": dict(self.used), "replaced": list(self.replaced)}
+
+
+def tuned_values(method: str, env: str, which: Which, config: Any) -> TunedValues:
+    """Which tuned values a configuration holds."""
+    found = tuned(method, env, which)
+    used = {name: value for name, value in found.values.items() if getattr(config, name) == value}
+    return TunedValues(which, found, used, tuple(name for name in found.values if name not in used))
+
+
+def _small(algorithm: Algorithm, values: Mapping[str, Any], schedule: Preset) -> dict[str, Any]:
+    """The quick sizes of the hyper-parameters that a method has: few draws, moments within the schedule."""
+    kinds = typing.get_type_hints(algorithm.config)
+    wanted = {**vars(algorithm.config()), **values}
+    small = {name: value for name, value in schedule.values.items() if name in kinds}
+    for name, kind in kinds.items():
+        if kind is int and any(word in name for word in DRAWS) and wanted[name] >= MANY:
+            small[name] = FEW
+    late = max((wanted[name] for name in moments(algorithm)), default=0)
+    if late > schedule.updates // 4:
+        small |= {name: wanted[name] * (schedule.updates // 4) // late for name in moments(algorithm)}
+    return small

@@ -83,6 +83,7 @@ def _tables(config: Mapping[str, Any]) -> list[str]:
     shown = {key: value for key, value in config.items() if not isinstance(value, (dict, list)) and value is not None}
     groups = {
         "Hyper-parameters": config["config"],
+        "Tuned values": config.get("tuned_values") or {},
         "Run": {**shown, "seeds": config["seeds"]},
         "Data set": config.get("data_manifest") or {},
         "Versions": config.get("versions", {}),

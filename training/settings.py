@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ..algorithms import ALGORITHMS
+from ..algorithms.tuned import Which
 from ..core.algorithm import Algorithm
 from ..core.engine import Precision
 from ..core.errors import UsageError
 
-# Open and closed ends where a float hyper-parameter is not simply finite and >= 0.
-POSITIVE = ("learning_rate",)
-UNIT_INTERVAL = ("target_rate", "discount")
+# Hyper-parameters that lie in [0, 1], and those strictly inside; a method's record names further rates and moments.
+UNIT_INTERVAL = ("discount",)
+INSIDE = ("kappa",)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Settings:
     directory: Path
     data_directory: Path
     workers: int
+    tuned: Which = "released"
 
     @property
     def algorithm(self) -> Algorithm:
@@ -76,8 +78,15 @@ def make_config(algorithm: Algorithm, values: Mapping[str, Any]) -> Any:
     for name, value in values.items():
         if name not in known:
             raise UsageError(f"{algorithm.name} has no hyper-parameter {name!r}{suggestion(name, known)}")
-        checked[name] = _checked(name, value, known[name])
+        checked[name] = _checked(name, value, known[name], 0 if name in moments(algorithm) else 1)
+        if known[name] is float:
+            _range(algorithm, name, checked[name])
     return algorithm.config(**checked)
+
+
+def moments(algorithm: Algorithm) -> set[str]:
+    """The hyper-parameters that are numbers of updates after or up to which a loss trains; they may be 0."""
+    return {name for update in algorithm.updates for name in (update.since, update.until) if name}
 
 
 def config_values(config: Any) -> dict[str, Any]:
@@ -96,46 +105,60 @@ def check_settings(settings: Settings) -> None:
         _size("transitions", settings.transitions)
     if not settings.seeds or min(settings.seeds) < 0 or len(set(settings.seeds)) < len(settings.seeds):
         raise UsageError(f"seeds must be different numbers >= 0, at least one; got {list(settings.seeds)}")
-    for name, choices in (("backend", ("jax", "torch")), ("precision", typing.get_args(Precision))):
+    for name, choices in (
+        ("backend", ("jax", "torch")),
+        ("precision", typing.get_args(Precision)),
+        ("tuned", typing.get_args(Which)),
+    ):
         if getattr(settings, name) not in choices:
             raise UsageError(
                 f"unknown {name} {getattr(settings, name)!r}{suggestion(getattr(settings, name), choices)}"
             )
 
 
-def _checked(name: str, value: Any, kind: Any) -> Any:
+def _checked(name: str, value: Any, kind: Any, least: int = 1) -> Any:
     if typing.get_origin(kind) is tuple:
         if isinstance(value, str) or not isinstance(value, (list, tuple)) or not value:
             raise UsageError(f"{name} must be a list of numbers, got {value!r}")
         return tuple(_checked(name, entry, typing.get_args(kind)[0]) for entry in value)
-    if kind is int:
-        _size(name, value)
-        return int(value)
-    if kind is float:
-        return _rate(name, value)
     if typing.get_origin(kind) is typing.Literal:
-        if value not in typing.get_args(kind):
-            raise UsageError(f"{name} must be one of {list(typing.get_args(kind))}, got {value!r}")
-        return value
-    if not isinstance(value, kind):
-        raise UsageError(f"{name} must be a {kind.__name__}, got {value!r}")
+        choices = typing.get_args(kind)
+        if value not in choices:
+            raise UsageError(f"{name} must be one of {', '.join(map(str, choices))}; got {value!r}")
+    elif kind is int:
+        _size(name, value, least)
+    elif kind is float:
+        return _number(name, value)
+    elif not isinstance(value, kind):
+        wanted = "true or false" if kind is bool else f"of type {getattr(kind, '__name__', kind)}"
+        raise UsageError(f"{name} must be {wanted}, got {value!r}")
     return value
 
 
-def _size(name: str, value: Any) -> None:
+def _size(name: str, value: Any, least: int = 1) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise UsageError(f"{name} must be a whole number, got {value!r}")
-    if value < 1:
-        raise UsageError(f"{name} must be at least 1, got {value}")
+    if value < least:
+        raise UsageError(f"{name} must be at least {least}, got {value}")
 
 
-def _rate(name: str, value: Any) -> float:
+def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UsageError(f"{name} must be a number, got {value!r}")
     if not math.isfinite(value):
         raise UsageError(f"{name} must be finite, got {value}")
-    if value < 0 or (name in POSITIVE and value == 0):
-        raise UsageError(f"{name} must be {'positive' if name in POSITIVE else '>= 0'}, got {value}")
-    if name in UNIT_INTERVAL and value > 1:
-        raise UsageError(f"{name} must lie in [0, 1], got {value}")
     return float(value)
+
+
+def _range(algorithm: Algorithm, name: str, value: float) -> None:
+    positive = {update.learning_rate for update in algorithm.updates}
+    steps = {average.rate for average in algorithm.averages.values()}
+    if name in positive and value <= 0:
+        raise UsageError(f"{name} must be positive, got {value}")
+    # A number that is negative by default may have any sign.
+    if value < 0 and getattr(algorithm.config, name, 0.0) >= 0:
+        raise UsageError(f"{name} must be >= 0, got {value}")
+    if name in {*UNIT_INTERVAL, *steps} and value > 1:
+        raise UsageError(f"{name} must lie in [0, 1], got {value}")
+    if name in INSIDE and not 0 < value < 1:
+        raise UsageError(f"{name} must lie strictly between 0 and 1, got {value}")

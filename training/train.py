@@ -20,6 +20,7 @@ from .data.catalogue import find_task
 from .data.files import data_directory, read_manifest, sha256, train_path
 from .interruption import StopRequest
 from .loop import Loop, Outcome
+from .presets import TunedValues, tuned_values
 from .progress import Progress
 from .report import write_report
 from .run_folder import RunFolder, commit, versions
@@ -53,7 +54,9 @@ def train(settings: Settings, console: Console) -> Outcome:
     dimensions = _dimensions(settings, data)
     engine = _engine(engine_type, settings, dimensions, data)
     seconds = time.monotonic() - began
-    folder = RunFolder.create(settings.directory, _description(settings, dimensions, data))
+    found = tuned_values(settings.method, settings.env, settings.tuned, settings.config)
+    folder = RunFolder.create(settings.directory, _description(settings, dimensions, data, found))
+    console.print(found.sentence(settings.env), highlight=False, soft_wrap=True, markup=False)
     console.print(f"run folder {folder.path}", highlight=False, soft_wrap=True)
     scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
     return _session(settings, folder, engine, scorer, None, seconds, console)
@@ -103,6 +106,7 @@ def stored_settings(folder: RunFolder) -> Settings:
     values: dict[str, Any] = {name.name: config.get(name.name) for name in dataclasses.fields(Settings)}
     values |= {
         "config": make_config(find_algorithm(config["method"]), config["config"]),
+        "tuned": config.get("tuned", "released"),
         "seeds": tuple(config["seeds"]),
         "directory": folder.path.parent,
         "data_directory": Path(config["data_directory"]),
@@ -174,10 +178,11 @@ def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: 
     return engine
 
 
-def _description(settings: Settings, dimensions: Dimensions, data: TaskData) -> dict[str, Any]:
+def _description(settings: Settings, dimensions: Dimensions, data: TaskData, found: TunedValues) -> dict[str, Any]:
     description = {name.name: getattr(settings, name.name) for name in dataclasses.fields(Settings)}
     description |= {
         "config": config_values(settings.config),
+        "tuned_values": found.description(),
         "seeds": list(settings.seeds),
         "directory": str(settings.directory),
         "data_directory": str(data.file.parent.resolve()),
