@@ -98,7 +98,7 @@ def twin_values(here: Situation) -> tuple[Array, dict[str, Array]]:
 
 def joined_value(config: Any, q: Array) -> Array:
     """The Q that actors see, of its members."""
-    return {"min": least, "mean": lambda q: sum(q) / len(q)}[config.aggregation](q)
+    return least(q) if config.aggregation == "min" else sum(q) / len(q)
 
 
 def optimal(here: Situation) -> Array:
