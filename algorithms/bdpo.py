@@ -176,12 +176,12 @@ DEVIATIONS = (
     "ε_β in the penalties is its average, which π started from; the sources seen do not say which of the two it is.",
     "The penalty is the KL of steps without the clip of x̂_0, as released; their steps clip it.",
     "With `backup` = max each member's maximum over chains is taken before LCB, and the penalty keeps its mean.",
-    "V and Q are told apart by t - 1 = 0; V, whose t the paper's Q⁰ belongs to, is never used there.",
-    "Losses of V and π average over N steps from their own x_t and t; windows that leave their episode train nothing.",
+    "V and π draw x_t, t and N next points each for itself; windows that leave their episode train nothing.",
+    "V has an embedding of its step for the whole ensemble, built as those of ε; the sources seen do not say.",
     "Layers are Dense, mish, LayerNorm with Glorot-uniform kernels; released, LayerNorm comes before mish and kernels "
     "are orthogonal. The embedding of a step has two mish layers, as released, and a linear one after them.",
     "The actor's learning rate stays constant; released, it follows a cosine over two million updates.",
-    "Critics are as wide as the policies: 512 where antmaze's policies are (released 256).",
+    "Critics are as wide as the policies, 512 where those of D4RL antmaze are; released, always 256.",
     "Cloning averages over action dimensions, as the other methods here do.",
     "The released code chooses among its candidates in evaluation at temperature 0 and else takes the first; here the "
     "best acts always.",
