@@ -35,7 +35,8 @@ from ..core.algorithm import (
     Update,
 )
 from ..core.networks import Head, Network, velocity
-from .behaviour_flow import FlowConfig, behave, critic_and_flow_loss, shared_noise
+from . import flow_actor_critic
+from .flow_actor_critic import behave, critic_and_flow_loss
 from .flow_policy import best, flow_action
 from .qam import act_noise
 
@@ -44,7 +45,7 @@ Regression = Callable[[Any, Any, Array, Array], Array]  # (K, config, q, target)
 
 
 @dataclass(frozen=True)
-class Config(FlowConfig):
+class Config(flow_actor_critic.Config):
     """Hyper-parameters of CGQL; the defaults are the paper's for scene (Tables 3 and 4)."""
 
     inv_temp: float = 10.0  # τ, eq. 58: strength of the tilt exp(τ Q)
@@ -83,7 +84,7 @@ def networks(config: Any, dimensions: Dimensions) -> Networks:
 
 def noisy_noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
     """CGQL's noise, and u and z of the noisy actions."""
-    return shared_noise(config, dimensions, batch) | {
+    return flow_actor_critic.noise(config, dimensions, batch) | {
         "noisy_time": Noise((batch, 1), "uniform"),
         "noisy_start": Noise((batch, dimensions.action)),
     }
@@ -210,7 +211,7 @@ def _variant(name: str, summary: str, config: type, loss: Loss, level: Level, de
         summary=summary,
         config=config,
         networks=networks,
-        noise=shared_noise if config is Config else noisy_noise,
+        noise=flow_actor_critic.noise if config is Config else noisy_noise,
         updates=(Update("joint", loss, ("critic", "flow")),),
         averages={"critic": Average(), "flow": Average()},
         act=act_with(level),

@@ -18,14 +18,15 @@ from typing import Any, NamedTuple
 
 from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metrics, Models, Noise, Noises, Update
 from ..core.networks import Head, Network, Parameter, critic, velocity
-from .behaviour_flow import FlowConfig, behave, critic_and_flow_loss, shared_noise
+from . import flow_actor_critic
+from .flow_actor_critic import behave, critic_and_flow_loss
 from .flow_policy import best, flow_action
 from .gaussian_policy import entropy_loss, squashed
 from .qam import act_noise
 
 
 @dataclass(frozen=True)
-class Config(FlowConfig):
+class Config(flow_actor_critic.Config):
     """Hyper-parameters of DSRL; the defaults are the paper's for scene (Tables 3 and 4)."""
 
     latent_scale: float = 0.4  # σ_z, section E: bound of the noise that the policy chooses
@@ -56,7 +57,7 @@ def networks(config: Any, dimensions: Dimensions) -> Networks:
 def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
     """Noise of cloning and backup, starts of the flow for the noise's critic, the policy's own."""
     start = Noise((batch, dimensions.action))
-    return shared_noise(config, dimensions, batch) | {"start": start, "latent": start}
+    return flow_actor_critic.noise(config, dimensions, batch) | {"start": start, "latent": start}
 
 
 def decoded(K: Any, config: Any, models: Models, observations: Array, z: Array) -> Array:

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metrics, Models, Noise, Noises, Update
 from ..core.networks import Parameter, critic, edit_actor, velocity
-from .behaviour_flow import FlowConfig, behave, critic_and_flow_loss, shared_noise
+from . import flow_actor_critic
+from .flow_actor_critic import behave, critic_and_flow_loss
 from .qam_edit import act_noise, edit_loss, edited_action
 
 
 @dataclass(frozen=True)
-class Config(FlowConfig):
+class Config(flow_actor_critic.Config):
     """Hyper-parameters of FEdit; the defaults are the paper's for scene (Tables 3 and 4)."""
 
     edit_scale: float = 0.2  # σ_a, eq. 78
@@ -50,7 +51,7 @@ def networks(config: Any, dimensions: Dimensions) -> Networks:
 def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
     """Noise of cloning and backup, and the edits'."""
     start = Noise((batch, dimensions.action))
-    shared = shared_noise(config, dimensions, batch)
+    shared = flow_actor_critic.noise(config, dimensions, batch)
     return shared | {"next_edit": shared["next_action"], "flow": start, "edit": start}
 
 

@@ -1,6 +1,6 @@
 """Actor-critic with one flow: critics with a pessimistic target, a flow cloned from the data that may act.
 
-FBRAC, FQL and FAWAC are built on it (QAM section C.1).
+The baselines of the QAM paper that have one flow are built on it (its section C.1), and QC.
 """
 
 from dataclasses import dataclass
@@ -9,22 +9,14 @@ from typing import Any, NamedTuple
 from ..core.algorithm import Array, Batch, Dimensions, Metrics, Models, Noise, Noises
 from ..core.networks import critic, velocity
 from .flow_policy import best, cloning_errors, flow_action
-from .temporal_difference import critic_loss, pessimistic_target
+from .temporal_difference import EnsembleConfig, critic_loss, pessimistic_target
 
 
 @dataclass(frozen=True)
-class Config:
-    """What these methods share; the defaults are the paper's for manipulation (QAM Table 3)."""
+class Config(EnsembleConfig):
+    """The shared hyper-parameters and those of acting through a flow."""
 
     flow_steps: int = 10  # T, eq. 39: Euler steps of the flow
-    critics: int = 10  # K, eq. 26: members of the ensemble
-    rho: float = 0.5  # ρ, eq. 26: pessimism in standard deviations (0 on humanoidmaze)
-    hidden: tuple[int, ...] = (512, 512, 512, 512)  # Table 3
-    chunk: int = 5  # h: actions executed per decision (1 for locomotion)
-    discount: float = 0.99  # γ, per environment step
-    batch_size: int = 256
-    learning_rate: float = 3e-4
-    target_rate: float = 0.005  # λ: step of the critics' average
     best_of_n: int = 1  # N: candidates ranked by the mean critic when acting
 
 
@@ -71,6 +63,15 @@ def backup_loss(K: Any, config: Any, models: Models, batch: Batch, z: Array) -> 
 def cloning_loss(K: Any, models: Models, batch: Batch, noise: Noises) -> Array:
     """Eq. 17 on windows that stay inside their episode, averaged over the whole batch."""
     return K.xp.mean(cloning_errors(K, models.online.flow, batch, noise["behaviour"], noise["time"]) * batch.valid)
+
+
+def critic_and_flow_loss(
+    K: Any, config: Any, models: Models, batch: Batch, noise: Noises, next_actions: Array
+) -> tuple[Array, Metrics]:
+    """The critic at whichever next actions (eq. 26) and the flow at the data (eq. 17)."""
+    critic, metrics = critic_loss(K, models, batch, pessimistic_target(K, config, models, batch, next_actions))
+    behaviour = cloning_loss(K, models, batch, noise)
+    return critic + behaviour, metrics | {"behaviour_loss": behaviour}
 
 
 def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:

@@ -17,10 +17,10 @@ Li et al. 2025 as released, and the baselines QC-1 and QC-5 of EVOR's section E.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metrics, Models, Noise, Noises, Update
-from ..core.networks import critic, velocity
+from . import flow_actor_critic
 from .flow_policy import best, flow_action
 from .temporal_difference import critic_loss
 
@@ -39,32 +39,6 @@ class Config:
     batch_size: int = 256
     learning_rate: float = 3e-4
     target_rate: float = 0.005  # step of the critic's average
-
-
-class Networks(NamedTuple):
-    """Critic ensemble and behaviour flow."""
-
-    critic: Any
-    flow: Any
-
-
-def networks(config: Any, dimensions: Dimensions) -> Networks:
-    """The two networks of QC."""
-    observation, action = dimensions
-    return Networks(
-        critic=critic(observation, action, config.hidden, config.critics),
-        flow=velocity(observation, action, config.hidden),
-    )
-
-
-def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
-    """Noise of one update."""
-    size = (batch, dimensions.action)
-    return {
-        "time": Noise((batch, 1), "uniform"),
-        "behaviour": Noise(size),
-        "next_action": Noise((config.best_of_n, *size)),
-    }
 
 
 def behaviour_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> Array:
@@ -133,8 +107,8 @@ QC = Algorithm(
     paper="EVOR",
     summary="Q-chunking: best of n behaviour-cloned action chunks",
     config=Config,
-    networks=networks,
-    noise=noise,
+    networks=flow_actor_critic.networks,
+    noise=flow_actor_critic.noise,
     updates=(Update("joint", loss, ("critic", "flow")),),
     averages={"critic": Average()},
     act=act,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .behaviour_flow import FLOW_DEFAULTS, NOISE, reads, shared
+from .flow_actor_critic import DEFAULTS, NOISE, reads, value_and_cloning
 from .parts import Array, Forest, Situation, Tree, clipped, critic, highest, output, slope, velocity
 from .record import Record, Trained
 
@@ -23,7 +23,7 @@ RECORD = Record(
     noise=NOISE,
     act_noise={"z": "normal n A"},
     networks={"critic": "S+A+1 -> value:1 norm scalar K", "flow": "S+A+1 -> velocity:A"},
-    defaults={**FLOW_DEFAULTS, "inv_temp": 10.0, "guidance_weight": 0.1},
+    defaults={**DEFAULTS, "inv_temp": 10.0, "guidance_weight": 0.1},
 )
 NOISY_RECORD = RECORD._replace(
     noise={**NOISE, "noisy_time": "uniform B 1", "noisy_start": "normal B A"},
@@ -62,7 +62,7 @@ def guided_loss(here: Situation, noisy: bool) -> tuple[Array, dict[str, Array]]:
     z = here.noise["next_action"]
     after = guided(here.config, here.held, here.target, here.batch.next_observations, z, noisy)
     clean = {name: {**forest, "critic": at_level(forest["critic"], 1.0)} for name, forest in _forests(here)}
-    return shared(here._replace(**clean), after)
+    return value_and_cloning(here._replace(**clean), after)
 
 
 def _forests(here: Situation) -> list[tuple[str, Forest]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .behaviour_flow import DEFAULTS, reads, value_loss
+from .flow_actor_critic import CRITIC_DEFAULTS, reads, value_error
 from .parts import Array, Forest, Situation, clipped, critic, mish, output, slope
 from .record import Record, Trained
 
@@ -37,7 +37,7 @@ RECORD = Record(
         "step": "38 -> embedding:B mish (6,)",  # two features for each of 19 frequencies
         "frequencies": "0 shape (19,) spread 0.2",
     },
-    defaults={**DEFAULTS, "bc_weight": 1.0, "diffusion_steps": 10, "frequencies": 32},
+    defaults={**CRITIC_DEFAULTS, "bc_weight": 1.0, "diffusion_steps": 10, "frequencies": 32},
 )
 
 
@@ -94,7 +94,7 @@ def masked(here: Situation, entries: Array) -> Array:
 
 def total(here: Situation, after: Array, actor: Array) -> tuple[Array, dict[str, Array]]:
     """The critic's loss and the actor's entries, with the distance of its prediction from the noise."""
-    value, metrics = value_loss(here, after)
+    value, metrics = value_error(here, after)
     off = actor_terms(here)[0] - here.noise["diffused"]
     loss = masked(here, actor)
     return value + loss, metrics | {"actor_loss": loss, "cloning_loss": masked(here, off**2)}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .behaviour_flow import FLOW_DEFAULTS, NOISE, reads, shared
+from .flow_actor_critic import DEFAULTS, NOISE, reads, value_and_cloning
 from .parts import Array, Forest, Situation, Tree, clipped, critic, highest, ode, output
 from .record import Record, Trained
 
@@ -28,7 +28,7 @@ RECORD = Record(
         "latent": "S -> mean:A log_std:A",
         "log_temp": "0",
     },
-    defaults={**FLOW_DEFAULTS, "latent_scale": 0.4},
+    defaults={**DEFAULTS, "latent_scale": 0.4},
 )
 
 
@@ -50,7 +50,7 @@ def steered(config: Any, held: Forest, target: Forest, s: Array, noise: Array) -
 def loss(here: Situation) -> tuple[Array, dict[str, Array]]:
     """Critic and flow, the noise's critic, the policy's value and entropy, the temperature's."""
     config, held, s = here.config, here.held, here.batch.observations
-    total, metrics = shared(
+    total, metrics = value_and_cloning(
         here, steered(config, held, here.target, here.batch.next_observations, here.noise["next_action"])
     )
 

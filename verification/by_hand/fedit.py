@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .behaviour_flow import FLOW_DEFAULTS, NOISE, reads, shared
+from .flow_actor_critic import DEFAULTS, NOISE, reads, value_and_cloning
 from .parts import Array, Forest, Situation, critic, highest, ode
 from .qam_edit import edited
 from .record import Record, Trained
@@ -27,7 +27,7 @@ RECORD = Record(
         "edit": "S+A -> mean:A log_std:A",
         "log_temp": "0",
     },
-    defaults={**FLOW_DEFAULTS, "edit_scale": 0.2},
+    defaults={**DEFAULTS, "edit_scale": 0.2},
 )
 
 
@@ -46,7 +46,7 @@ def loss(here: Situation) -> tuple[Array, dict[str, Array]]:
     """Critic and flow, the edit's value and entropy, the temperature's."""
     config, held, s, noise = here.config, here.held, here.batch.observations, here.noise
     after = chosen(config, held, here.batch.next_observations, noise["next_action"], noise["next_edit"])
-    total, metrics = shared(here, after)
+    total, metrics = value_and_cloning(here, after)
 
     flow = ode(held["flow"], s, noise["flow"], config.flow_steps)
     action, density = edited(config, here.live["edit"], s, flow, noise["edit"])

@@ -1,11 +1,11 @@
-"""What FBRAC, FQL, FAWAC and BAM share, from eqs. 17 and 26 and Table 3 of the QAM paper."""
+"""What the methods of the QAM paper with one flow share, from its eqs. 17 and 26 and Table 3."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .parts import Array, Forest, Situation, critic, highest, ode, velocity
+from .parts import Array, Forest, Situation, critic, highest, ode, pessimistic_target, velocity
 
 BACKUP = "target.critic batch.rewards batch.masks batch.next_observations"
 CRITIC = f"{BACKUP} online.critic batch.observations batch.actions batch.valid"
@@ -14,8 +14,7 @@ CLONING = "online.flow batch.observations batch.actions batch.valid noise.time n
 NOISE = {"time": "uniform B 1", "behaviour": "normal B A", "next_action": "normal n B A"}
 ACT_NOISE = {"z": "normal n A"}
 NETWORKS = {"critic": "S+A -> value:1 norm scalar K", "flow": "S+A+1 -> velocity:A"}
-DEFAULTS = {
-    "flow_steps": 10,
+CRITIC_DEFAULTS = {
     "critics": 10,
     "rho": 0.5,
     "hidden": (512, 512, 512, 512),
@@ -24,8 +23,18 @@ DEFAULTS = {
     "batch_size": 256,
     "learning_rate": 3e-4,
     "target_rate": 5e-3,
-    "best_of_n": 1,
 }
+DEFAULTS = {**CRITIC_DEFAULTS, "flow_steps": 10, "best_of_n": 1}
+
+
+def reads(policy: str) -> dict[str, str]:
+    """What the metrics of the critic depend on, for next actions that depend on `policy`, and those of cloning."""
+    return {
+        "q": "online.critic batch.observations batch.actions",
+        "q_target": f"{policy} {BACKUP}",
+        "critic_loss": f"{policy} {CRITIC}",
+        "behaviour_loss": CLONING,
+    }
 
 
 def chosen(config: Any, held: Forest, s: Array, z: Array) -> Array:
@@ -57,6 +66,18 @@ def cloning_errors(here: Situation, network: str) -> Array:
 def cloning_error(here: Situation, network: str) -> Array:
     """Their mean over all windows, those that leave their episode counted as none."""
     return np.dot(cloning_errors(here, network), here.batch.valid) / len(here.batch.valid)
+
+
+def value_error(here: Situation, next_actions: Array) -> tuple[Array, dict[str, Array]]:
+    """The critics' error against the pessimistic target at whichever next actions."""
+    return critic_error(here, pessimistic_target(here, next_actions))
+
+
+def value_and_cloning(here: Situation, next_actions: Array) -> tuple[Array, dict[str, Array]]:
+    """Critics and cloned flow, whoever chose the next actions."""
+    error, metrics = value_error(here, next_actions)
+    cloning = cloning_error(here, "flow")
+    return error + cloning, metrics | {"behaviour_loss": cloning}
 
 
 def act(config: Any, held: Forest, target: Forest, s: Array, noise: Mapping[str, Array]) -> Array:

@@ -6,16 +6,16 @@ SHARED = (
     fault(
         "cgql: windows that leave their episode train the behaviour flow",
         "mask",
-        "behaviour_flow.critic_and_flow_loss",
-        "errors * batch.valid",
-        "errors",
+        "flow_actor_critic.cloning_loss",
+        " * batch.valid",
+        "",
         test=DEPENDENCE,
         method="cgql",
     ),
     fault(
         "fedit: the flow's cloning is left out of the sum",
         "term",
-        "behaviour_flow.critic_and_flow_loss",
+        "flow_actor_critic.critic_and_flow_loss",
         "critic + behaviour,",
         "critic,",
         method="fedit",
@@ -23,7 +23,7 @@ SHARED = (
     fault(
         "dsrl: one time for the whole batch in the cloning",
         "noise",
-        "behaviour_flow.critic_and_flow_loss",
+        "flow_actor_critic.cloning_loss",
         'noise["time"]',
         'K.xp.mean(noise["time"]) + 0.0 * noise["time"]',
         method="dsrl",
@@ -31,7 +31,7 @@ SHARED = (
     fault(
         "cgql: behaviour is the averaged flow",
         "wrong network",
-        "behaviour_flow.behave",
+        "flow_actor_critic.behave",
         "models.frozen.flow",
         "models.target.flow",
         test=ACTIONS,
