@@ -132,9 +132,10 @@ def cloning(here: Situation) -> Array:
 def critic_loss(here: Situation, candidates: Array) -> tuple[Array, dict[str, Array]]:
     """Eq. 6: each averaged critic's largest value of the candidates (n, B, A), the smaller one, both critics' loss."""
     config, batch = here.config, here.batch
-    best = -np.inf
-    for a in candidates:
-        best = np.maximum(best, critic(here.target["critic"], batch.next_observations, a))
+    each = [critic(here.target["critic"], batch.next_observations, a) for a in candidates]
+    best = each[0]
+    for q in each[1:]:
+        best = np.where(q > best, q, best)
     future = batch.masks * best.min(axis=0)
     for _ in range(config.chunk):
         future = config.discount * future
