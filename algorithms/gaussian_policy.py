@@ -10,7 +10,8 @@ LOG_STD_RANGE = (-20.0, 2.0)
 def squashed(K: Any, output: tuple[Array, Array], noise: Array) -> tuple[Array, Array]:
     """Action and log-density of the tanh of a Gaussian, from a network's mean and log standard deviation."""
     mean, log_std = output
-    return K.tanh_normal(mean, K.xp.clip(log_std, *LOG_STD_RANGE), noise)
+    action, log_prob = K.tanh_normal(mean, K.xp.clip(log_std, *LOG_STD_RANGE), noise)
+    return action, log_prob
 
 
 def entropy_loss(K: Any, models: Models, log_prob: Array, dimensions: int) -> tuple[Array, Metrics]:

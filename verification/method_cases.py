@@ -18,7 +18,14 @@ from .backends import Backend
 CARRIED = "methods"
 SIZES = Dimensions(observation=3, action=2)
 # No two sizes the same, or an axis taken for another would go unseen.
-SMALL = {"hidden": (4, 4), "critics": 2, "flow_steps": 3, "chunk": 1, "batch_size": 5, "learning_rate": 1e-3}
+SMALL: dict[str, Any] = {
+    "hidden": (4, 4),
+    "critics": 2,
+    "flow_steps": 3,
+    "chunk": 1,
+    "batch_size": 5,
+    "learning_rate": 1e-3,
+}
 OTHER_SIZES = (4, 6, 7, 8)  # of the hyper-parameters that are numbers of something else, where they are not smaller
 # Hyper-parameters are compiled in by JAX: it is checked on two settings, the others also on freely drawn ones.
 SETTINGS = 2
@@ -110,9 +117,9 @@ def small(algorithm: Algorithm) -> dict[str, Any]:
     moments = {name for update in algorithm.updates for name in (update.since, update.until)}
     sizes = iter(OTHER_SIZES)
     for field in fields(algorithm.config):
-        whole = isinstance(field.default, int) and not isinstance(field.default, bool)
-        if whole and field.name not in values | {"best_of_n": 1} and field.name not in moments:
-            values[field.name] = min(next(sizes), int(field.default))
+        name, default = field.name, field.default
+        if isinstance(default, int) and not isinstance(default, bool) and name not in values and name not in moments:
+            values[name] = min(SMALL["batch_size"] if name == "best_of_n" else next(sizes), default)
     values |= {update.since: 1 for update in algorithm.updates if update.since}
     return values | {update.until: 2 for update in algorithm.updates if update.until}
 

@@ -62,7 +62,7 @@ def window(start: int, chunk: int, discount: float) -> Batch:
         masks=np.float32(mask),
         valid=np.float32(valid),
         next_observations=data.next_observations[last],
-        valid_steps=np.float32(steps),
+        valid_steps=np.asarray(steps, np.float32),
         next_actions=data.actions[begin : begin + chunk].ravel(),
         next_valid=np.float32(follows and valid),
     )
