@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from ..core.errors import UsageError
 
 Which = Literal["released", "paper", "none"]
-PAPER, SOURCE = "paper", "source"  # what a method's table holds besides its domains
+PAPER, SOURCE, LIKE = "paper", "source", "like"  # what a method's table holds besides its domains
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,17 @@ def tuned(method: str, env: str, which: Which) -> Tuned:
 
 def domains(table: Mapping[str, Any]) -> list[str]:
     """The domains that a table has rows for."""
-    return [name for name in table if name not in (PAPER, SOURCE)]
+    return [name for name in table if name not in (PAPER, SOURCE, LIKE)]
 
 
 @cache
 def tables() -> Mapping[str, Mapping[str, Any]]:
-    """The whole file: method to its `source`, its rows by domain, and `paper` with further rows."""
+    """The whole file: method to its `source`, its rows by domain, and `paper` with further rows.
+
+    A method that is `like` another has the other's table.
+    """
     read = tomllib.loads(files(__package__).joinpath("tuned.toml").read_text(encoding="utf-8"))
+    read = {method: {**read.get(table.get(LIKE, ""), {}), **table} for method, table in read.items()}
     return {method: {key: _immutable(value) for key, value in table.items()} for method, table in read.items()}
 
 

@@ -29,7 +29,7 @@ ROWS = (
         "V fits Q_φ",
         "",
         "its base code (fql 719d044) fits the smaller of two target critics",
-        "– (value learning is not built)",
+        "`iql`, `diql` and the others: the smaller of two averaged critics",
         NO_CODE,
     ),
     Erratum(

@@ -158,7 +158,7 @@ ROWS = (
         "",
         "from a model, z¹ says nothing of the transition; a return after the same transition does, and the "
         "fixed point above no longer holds exactly",
-        "– (the method is not built)",
+        "`evor`: from the averaged value, eq. 20",
         NO_CODE,
     ),
     Erratum(
@@ -184,7 +184,7 @@ ROWS = (
         "“β = 1e-3” and “β* = 1”",
         "",
         "probably τ_Q and τ_R",
-        "– (the method is not built)",
+        "`evor`: action_temp = 1e-3, return_temp = 1",
         NO_CODE,
     ),
     Erratum("EVOR", "Table 5", "undetermined", "QC's chunk length and ensemble are blank", "", "–", "–", NO_CODE),
@@ -205,7 +205,7 @@ ROWS = (
         "built on QC: ensemble, chunks, clipping?",
         "",
         "–",
-        "– (the method is not built)",
+        "`evor`: see its deviations",
         NO_CODE,
     ),
     Erratum(

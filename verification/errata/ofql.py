@@ -159,7 +159,7 @@ ROWS = (
         "α = η/E‖Q_φ‖ of one Q",
         "DQL's code draws which of two critics is maximised and which normalises",
         "–",
-        "– (the method is not built)",
+        "`ofql`, `dql`: a random pair, as DQL's code",
         READ,
     ),
     Erratum(
@@ -189,7 +189,7 @@ ROWS = (
         "no word on clipping, decay, layer norm, scale of t and r in the sinusoid, choice of checkpoint",
         "",
         "–",
-        "– (the method is not built)",
+        "`ofql`: DQL's choices, each a field (grad_norm, critic_norm, time_scale, best_of_n)",
         NO_CODE,
     ),
     Erratum(

@@ -30,7 +30,7 @@ ROWS = (
         "α L_FM + L_BPTT",
         "L_FM + (1/α) L_BPTT",
         "the same up to an overall factor, which Adam nearly removes (row DOAL 15)",
-        "– (the method is not built)",
+        "`fbrac`: L_FM - Q/α, as released",
         "– needs the released code",
     ),
     Erratum(
@@ -202,7 +202,7 @@ ROWS = (
         "∇Q_φ (a target critic is mentioned for QSM only)",
         "the target critics' mean, for both",
         "–",
-        "– (the method is not built)",
+        "`dac`, `qsm`: the averaged critics' mean",
         "– needs the released code",
     ),
     Erratum(

@@ -129,7 +129,7 @@ ROWS = (
         "V regresses on the TD target",
         "V regresses on the target critics' mean at the data action",
         "either; the text claims the first",
-        "– (the method is not built)",
+        '`fawac`: as released; value_target = "backup" is eq. 76',
         "– needs the released code",
     ),
     Erratum(
@@ -164,7 +164,7 @@ ROWS = (
         "latent z ~ π_ω, the online flow as decoder",
         "z = σ_z clip(u), the flow's average as decoder",
         "the text names the average once",
-        "– (the method is not built)",
+        "`dsrl`: as released",
         "– needs the released code",
     ),
     Erratum(
@@ -174,7 +174,7 @@ ROWS = (
         "a target network “for the noise-space policy”, later “for the BC flow policy”",
         "of the BC flow only",
         "the latter",
-        "– (the method is not built)",
+        "`dsrl`: the flow's average alone",
         "– needs the released code",
     ),
     Erratum(
@@ -184,7 +184,7 @@ ROWS = (
         "argmax of Q over N samples",
         "of the least of the 10 online critics; V fits mean - ρ std",
         "–",
-        "– (the method is not built)",
+        '`ifql` with source = "qam": as released',
         "– needs the released code",
     ),
     Erratum(
@@ -194,7 +194,7 @@ ROWS = (
         "actor delay 2, following the original",
         "the actor moves every step, its averages every second; no critic penalty",
         "the original delays the actor",
-        "– (the method is not built)",
+        "`rebrac`: as released by default; its `source` names the other two codes",
         "– needs the released code",
     ),
     Erratum(
@@ -204,7 +204,7 @@ ROWS = (
         "a SAC agent",
         "no entropy in the backup; all ten critics in the actor's loss",
         "–",
-        "– (the method is not built)",
+        "`rlpd`: as released",
         "– needs the released code",
     ),
     Erratum(

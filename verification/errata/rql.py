@@ -46,7 +46,7 @@ ROWS = (
         "“zero-variance”",
         "a fresh z' for every target",
         "only of the flow's own steps: s' and z' stay random",
-        "– (the method is not built)",
+        "`rql`: a fresh z' for every target, as released",
         "ERRATA",
         numbers.fresh_noise,
         "variance over z' for V = -a², a ~ N(0.5, 0.25): {truth:.3f} (claimed {faulty:.0f}; by quadrature {right:.3f})",
@@ -77,7 +77,7 @@ ROWS = (
         "Q-term at x^f, without saying which",
         "data interpolants x_f = (1-f)z + fa, not reversed flows; the step is cut at f = 1; online V, mean without ρ",
         "as released",
-        "– (the method is not built)",
+        "`rql`: as released",
         READ,
     ),
     Erratum(
@@ -122,7 +122,7 @@ ROWS = (
         "one policy",
         "an average of the actor (rate 0.999) acts in evaluation only; online data come from the raw actor",
         "–",
-        "– (the method is not built)",
+        "`rql`: the average always acts",
         READ,
     ),
     Erratum(
@@ -152,7 +152,7 @@ ROWS = (
         "the equations' content",
         "reconstructed from the code",
         "–",
-        "– (the method is not built)",
+        "`rql`: as released",
         STRIPPED,
     ),
     Erratum("RQL", "Tables 1-2, sweeps", "undetermined", "numbers and swept sets", "–", "–", "–", STRIPPED),
@@ -163,7 +163,7 @@ ROWS = (
         "“RQL without horizon reduction”",
         "not in the repository",
         "its losses",
-        "– (the method is not built)",
+        "`tfql`: the natural reading, in its deviations",
         "– nothing to compare with",
     ),
     Erratum(
@@ -173,7 +173,7 @@ ROWS = (
         "another value on humanoidmaze, twice the offline steps",
         "the original repository was not read",
         "probably ρ",
-        "– (the method is not built)",
+        "`bdpo`: rho is a field; `warmup` and `pretraining` are its stages",
         STRIPPED,
     ),
 )
