@@ -17,10 +17,10 @@ from .deterministic_policy import deterministic_actor, imitation_errors, policy_
 class Config:
     """Hyper-parameters of behaviour cloning, CORL's."""
 
-    hidden: tuple[int, ...] = (256, 256)
+    hidden: tuple[int, ...] = (256, 256)  # widths of the hidden layers
     chunk: int = 1  # h: actions executed per decision
-    batch_size: int = 256
-    learning_rate: float = 3e-4
+    batch_size: int = 256  # windows per update
+    learning_rate: float = 3e-4  # of Adam
     discount: float = 0.99  # γ: of the windows' returns, which cloning does not read
     target_rate: float = 0.005  # λ: step of averages, of which cloning has none
 

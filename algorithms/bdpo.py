@@ -48,8 +48,8 @@ class Config:
     backup: Literal["mean", "max"] = "mean"  # over the N chains of line 4; D4RL antmaze takes the maximum
     chunk: int = 1  # h: actions executed per decision
     discount: float = 0.99  # γ, per environment step
-    batch_size: int = 256
-    learning_rate: float = 3e-4
+    batch_size: int = 256  # windows per update
+    learning_rate: float = 3e-4  # of Adam
     actor_learning_rate: float = 1e-5  # of line 7
     target_rate: float = 0.005  # step of all averages
     pretraining: int = 1_000_000  # updates before the critics' first (the D4RL release 2,000,000)

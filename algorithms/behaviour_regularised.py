@@ -34,8 +34,8 @@ class Config:
     discount: float = 0.99  # γ, per environment step
     target_rate: float = 0.005  # step of the critics' average, every update
     actor_rate: float = 0.005  # step of the policy's average, every fifth update after the first thousand
-    learning_rate: float = 3e-4
-    batch_size: int = 256
+    learning_rate: float = 3e-4  # of Adam
+    batch_size: int = 256  # windows per update
 
 
 def mish_critic(observation: int, action: int, config: Any) -> Network:

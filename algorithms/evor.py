@@ -47,11 +47,11 @@ class Config:
     action_temp: float = 1e-3  # τ_Q, eq. 40 (τ there, β in Table 4): towards 0 greedy, towards ∞ the base policy
     best_of_n: int = 32  # N_π, Algorithm 2: candidates when acting
     flow_steps: int = 10  # M, Algorithm 3: Euler steps of both flows
-    hidden: tuple[int, ...] = (512, 512, 512, 512)
+    hidden: tuple[int, ...] = (512, 512, 512, 512)  # widths of the hidden layers
     chunk: int = 1  # h: actions executed per decision
     discount: float = 0.99  # γ, Table 3
-    batch_size: int = 256
-    learning_rate: float = 3e-4
+    batch_size: int = 256  # windows per update
+    learning_rate: float = 3e-4  # of Adam
     target_rate: float = 0.005  # step of the value's average
 
 

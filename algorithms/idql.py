@@ -42,8 +42,8 @@ class Config:
     discount: float = 0.99  # γ, per environment step
     target_rate: float = 0.005  # step of the critics' average, every second update
     actor_rate: float = 1e-4  # step of the policy's average, every update
-    learning_rate: float = 3e-4
-    batch_size: int = 256
+    learning_rate: float = 3e-4  # of Adam
+    batch_size: int = 256  # windows per update
 
 
 class Networks(NamedTuple):

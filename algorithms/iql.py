@@ -30,11 +30,11 @@ class ValueConfig:
 
     kappa: float = 0.9  # κ, eq. 1 (τ there): the expectile
     critics: int = 2  # K
-    hidden: tuple[int, ...] = (512, 512, 512, 512)
+    hidden: tuple[int, ...] = (512, 512, 512, 512)  # widths of the hidden layers
     chunk: int = 1  # h: actions executed per decision
     discount: float = 0.99  # γ, per environment step
-    batch_size: int = 256
-    learning_rate: float = 3e-4
+    batch_size: int = 256  # windows per update
+    learning_rate: float = 3e-4  # of Adam
     target_rate: float = 0.005  # step of the critic's average
 
 

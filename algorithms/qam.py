@@ -34,11 +34,11 @@ class Config:
     flow_steps: int = 10  # T: steps of the flow and of the SDE
     critics: int = 10  # K, eq. 26
     rho: float = 0.5  # ρ, eq. 26: pessimism in standard deviations
-    hidden: tuple[int, ...] = (512, 512, 512, 512)
+    hidden: tuple[int, ...] = (512, 512, 512, 512)  # widths of the hidden layers
     chunk: int = 5  # h: actions executed per decision (1 for locomotion)
     discount: float = 0.99  # γ, per environment step
-    batch_size: int = 256
-    learning_rate: float = 3e-4
+    batch_size: int = 256  # windows per update
+    learning_rate: float = 3e-4  # of Adam
     target_rate: float = 0.005  # λ: step of the averages of critic and slow
     best_of_n: int = 1  # candidates ranked by the mean critic when acting
 

@@ -33,11 +33,11 @@ class Config:
     flow_steps: int = 10  # M: Euler steps of the flow
     critics: int = 2  # K: members of the ensemble
     aggregate: Literal["mean", "min"] = "mean"  # over the ensemble, where it ranks and where it values
-    hidden: tuple[int, ...] = (512, 512, 512, 512)
+    hidden: tuple[int, ...] = (512, 512, 512, 512)  # widths of the hidden layers
     chunk: int = 5  # h, eq. 41: actions executed per decision
     discount: float = 0.99  # γ, per environment step
-    batch_size: int = 256
-    learning_rate: float = 3e-4
+    batch_size: int = 256  # windows per update
+    learning_rate: float = 3e-4  # of Adam
     target_rate: float = 0.005  # step of the critic's average
 
 

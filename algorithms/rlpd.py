@@ -28,15 +28,15 @@ INSIDE = 1.0 - 1e-5  # the box of the data's actions as QAM loads them; tanh rea
 class Config:
     """Hyper-parameters of RLPD; the defaults are the QAM paper's (Table 3)."""
 
-    hidden: tuple[int, ...] = (512, 512, 512, 512)
+    hidden: tuple[int, ...] = (512, 512, 512, 512)  # widths of the hidden layers
     chunk: int = 5  # h: actions executed per decision (1 for locomotion)
     critics: int = 10  # K: all of them in the backup and in the actor's loss
     rho: float = 0.5  # ρ: pessimism in standard deviations, eq. 26
     bc_weight: float = 0.0  # α_bc: of the log-likelihood of the data's actions
     temperature: float = 1.0  # factor on the noise when acting: 1 samples, as released; 0 acts with tanh of the mean
     discount: float = 0.99  # γ, per environment step
-    batch_size: int = 256
-    learning_rate: float = 3e-4
+    batch_size: int = 256  # windows per update
+    learning_rate: float = 3e-4  # of Adam
     target_rate: float = 0.005  # λ: step of the critic's average
 
 

@@ -34,11 +34,11 @@ class Config:
     flow_steps: int = 10  # F: steps of the flow and of its reversal
     critics: int = 10  # K, eq. 17
     rho: float = 0.5  # ρ, eq. 17: pessimism in standard deviations
-    hidden: tuple[int, ...] = (512, 512, 512, 512)
+    hidden: tuple[int, ...] = (512, 512, 512, 512)  # widths of the hidden layers
     chunk: int = 5  # h: actions executed per decision (1 for locomotion)
     discount: float = 0.99  # γ, per environment step
-    batch_size: int = 256
-    learning_rate: float = 3e-4
+    batch_size: int = 256  # windows per update
+    learning_rate: float = 3e-4  # of Adam
     target_rate: float = 0.005  # step of the value's average, eq. 17
     actor_target_rate: float = 0.001  # step of the actor's average, app. B (a decay of 0.999)
 

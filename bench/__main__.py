@@ -25,14 +25,17 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="veloq.bench", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("bench/results"), help="folder of the stored runs")
     parser.add_argument("-k", dest="select", default="", help="pytest expression that selects cases")
+    parser.add_argument("--methods", action="store_true", help="time one update of every method, and nothing else")
     options = parser.parse_args(argv)
+    chosen = "test_method_update" if options.methods else "not test_method_update"
+    select = f"({chosen}) and ({options.select})" if options.select else chosen
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch) / "benchmark.json"
         arguments = ["--pyargs", "veloq.bench", "-q", "-p", "no:cacheprovider", "--benchmark-disable-gc"]
         # What a framework says about itself is no failure of a measurement.
         arguments += ["-W", "ignore::DeprecationWarning"]
         arguments += ["--benchmark-max-time=0.3", "--benchmark-min-rounds=3", "--benchmark-quiet"]
-        code = pytest.main([*arguments, f"--benchmark-json={raw}", "-k", options.select])
+        code = pytest.main([*arguments, f"--benchmark-json={raw}", "-k", select])
         if not raw.exists() or not raw.read_text().strip():
             return int(code) or 1
         record = summary(json.loads(raw.read_text()))

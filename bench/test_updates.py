@@ -4,12 +4,11 @@ import dataclasses
 from importlib import import_module
 from typing import Any
 
-import numpy as np
 import pytest
 
 from veloq.algorithms import QAM
+from veloq.bench.random_data import random_transitions
 from veloq.core.algorithm import Dimensions
-from veloq.core.engine import Transitions
 
 # (observation size, action size, rows, hyper-parameters, updates per dispatch, rounds)
 QUICK = {"hidden": (128, 128, 128), "critics": 2, "inv_temp": 3.0}
@@ -17,18 +16,6 @@ SIZES: dict[str, tuple[int, int, int, dict[str, Any], int, int]] = {
     "quick": (2, 2, 10_000, QUICK, 20, 3),
     "paper": (46, 5, 10_000, {}, 1, 3),
 }
-
-
-def random_transitions(observation: int, action: int, rows: int) -> Transitions:
-    rng = np.random.default_rng(0)
-    return Transitions(
-        observations=rng.standard_normal((rows, observation), np.float32),
-        actions=rng.uniform(-1.0, 1.0, (rows, action)).astype(np.float32),
-        next_observations=rng.standard_normal((rows, observation), np.float32),
-        rewards=-np.ones(rows, np.float32),
-        masks=np.ones(rows, np.float32),
-        terminals=(np.arange(rows) % 1000 == 999).astype(np.float32),
-    )
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])

@@ -21,6 +21,7 @@ from veloq.verification.test_contract import all_checks
         "generate_certify.py",
         "generate_errata.py",
         "generate_faults.py",
+        "generate_methods.py",
         "generate_mutation.py",
         "generate_tolerances.py",
     ],
