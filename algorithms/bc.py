@@ -49,7 +49,7 @@ def cloning_loss(K: Any, actions: Array, batch: Batch) -> Array:
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """L(ψ)."""
     cloning = cloning_loss(K, policy_action(K, models.online.actor, batch.observations), batch)
-    return cloning, {"bc_loss": cloning}
+    return cloning, {"behaviour_loss": cloning}
 
 
 def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:

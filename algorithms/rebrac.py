@@ -113,7 +113,7 @@ def actor_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises)
     minimum = SOURCES[config.source].minimum
     q = K.ensemble_min(values) if minimum else K.ensemble_lower_bound(values, config.rho)
     cloning = K.xp.mean(imitation_errors(K, actions, batch))
-    return config.bc_weight * cloning - normalised(K, q), {"bc_loss": cloning, "actor_q": K.xp.mean(q)}
+    return config.bc_weight * cloning - normalised(K, q), {"behaviour_loss": cloning, "actor_q": K.xp.mean(q)}
 
 
 def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:

@@ -109,7 +109,7 @@ def actor_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises)
     after = K.ensemble_mean(models.frozen.value(s, x + step * v, t + step))
     value = K.xp.mean(after * batch.valid)
     cloning = stepwise_cloning(K, batch, v, z)
-    return config.bc_weight * cloning - value, {"actor_value": value, "bc_loss": cloning}
+    return config.bc_weight * cloning - value, {"actor_value": value, "behaviour_loss": cloning}
 
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:

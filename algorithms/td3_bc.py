@@ -65,7 +65,7 @@ def actor_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises)
     actions = policy_action(K, models.online.actor, batch.observations)
     q = models.frozen.critic(batch.observations, actions)[0]
     cloning = bc.cloning_loss(K, actions, batch)
-    return cloning - config.value_weight * normalised(K, q), {"bc_loss": cloning, "actor_q": K.xp.mean(q)}
+    return cloning - config.value_weight * normalised(K, q), {"behaviour_loss": cloning, "actor_q": K.xp.mean(q)}
 
 
 TD3_BC = Algorithm(

@@ -8,7 +8,7 @@ import numpy as np
 from .parts import Array, Forest, Situation, Tree, output, relu
 from .record import Record, Trained
 
-READS = {"bc_loss": "online.actor batch.observations batch.actions batch.valid"}
+READS = {"behaviour_loss": "online.actor batch.observations batch.actions batch.valid"}
 
 
 RECORD = Record(
@@ -47,7 +47,7 @@ def cloning(here: Situation) -> Array:
 def loss(here: Situation) -> tuple[Array, dict[str, Array]]:
     """Cloning alone."""
     total = cloning(here)
-    return total, {"bc_loss": total}
+    return total, {"behaviour_loss": total}
 
 
 def act(config: Any, held: Forest, target: Forest, s: Array, noise: Mapping[str, Array]) -> Array:

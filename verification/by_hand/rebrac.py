@@ -16,7 +16,7 @@ CRITIC_READS = {
     "critic_loss": f"{TARGET} online.critic batch.observations batch.actions batch.valid",
 }
 ACTOR_READS = {
-    "bc_loss": "online.actor batch.observations batch.actions batch.valid",
+    "behaviour_loss": "online.actor batch.observations batch.actions batch.valid",
     "actor_q": "online.actor online.critic batch.observations",
 }
 
@@ -103,7 +103,7 @@ def actor_loss(here: Situation) -> tuple[Array, dict[str, Array]]:
     size = np.abs(np.real(q)).mean()
     off = (action - batch.actions)[batch.valid == 1.0]
     cloning = (off * off).sum() / len(action)
-    return config.bc_weight * cloning - q.mean() / size, {"bc_loss": cloning, "actor_q": q.mean()}
+    return config.bc_weight * cloning - q.mean() / size, {"behaviour_loss": cloning, "actor_q": q.mean()}
 
 
 def act(config: Any, held: Forest, target: Forest, s: Array, noise: Mapping[str, Array]) -> Array:

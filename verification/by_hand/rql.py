@@ -18,7 +18,7 @@ READS = {
     "v_target": TARGET,
     "value_loss": f"online.value {POINT} {TARGET} batch.valid",
     "actor_value": f"online.value {STEP} batch.valid",
-    "bc_loss": f"{STEP} batch.valid_steps",
+    "behaviour_loss": f"{STEP} batch.valid_steps",
 }
 
 RECORD = Record(
@@ -94,7 +94,7 @@ def policy(here: Situation) -> tuple[Array, dict[str, Array]]:
     for step in range(config.chunk):
         own = squares[:, step * width : (step + 1) * width].sum(axis=-1)
         cloning = cloning + np.dot(own, batch.valid_steps[:, step]) / squares.size
-    return config.bc_weight * cloning - gained, {"actor_value": gained, "bc_loss": cloning}
+    return config.bc_weight * cloning - gained, {"actor_value": gained, "behaviour_loss": cloning}
 
 
 def reversed_flow(here: Situation, row: int, back: float) -> Array:

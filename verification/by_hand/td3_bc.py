@@ -48,4 +48,4 @@ def actor_loss(here: Situation) -> tuple[Array, dict[str, Array]]:
     held = critics(here.held["critic"], s, bc.policy(here.held["actor"], s))[0]
     weight = here.config.value_weight / np.abs(held).mean()
     cloning = bc.cloning(here)
-    return cloning - weight * first.mean(), {"bc_loss": cloning, "actor_q": first.mean()}
+    return cloning - weight * first.mean(), {"behaviour_loss": cloning, "actor_q": first.mean()}
