@@ -51,7 +51,29 @@ QUICK: Mapping[str, Preset] = {
 # With a stronger tilt on pointmaze (inverse temperature 2, 3, 5) the learned Q is higher everywhere, and some seeds get
 # stuck near walls or learn later.
 _TILT: Mapping[str, Mapping[str, Any]] = {"pointmaze": {"inv_temp": 1.0}, "cube-single": {"inv_temp": 3.0}}
-QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {"qam": _TILT, "qam-edit": _TILT, "qam-fql": _TILT}
+# Candidates that are drawn only when acting cost training nothing.
+_CANDIDATES: Mapping[str, Any] = {"best_of_n": 32}
+QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "bdpo": {"": {"actor_learning_rate": 1e-3}},
+    "difql": {"pointmaze": {**_CANDIDATES, "delta": 0.3}},
+    "diql": {"pointmaze": {"delta": 0.3}},
+    "dql": {"": _CANDIDATES},
+    "dql-ddim": {"": _CANDIDATES},
+    "dsrl": {"pointmaze": {"latent_scale": 1.5}},
+    "dtrigflow": {"pointmaze": {**_CANDIDATES, "delta": 0.3}},
+    "edp": {"": _CANDIDATES},
+    "fbrac": {"pointmaze": {"bc_weight": 10.0}},
+    "fedit": {"pointmaze": {"edit_scale": 0.8}},
+    "fql": {"pointmaze": {"distill_weight": 10.0}},
+    "idql": {"": _CANDIDATES},
+    "ifql": {"": _CANDIDATES},
+    "ofql": {"pointmaze": {"eta": 2.0}},
+    "qam": _TILT,
+    "qam-edit": _TILT,
+    "qam-fql": _TILT,
+    "trigflow": {"": _CANDIDATES},
+    "trigflow-ql": {"": _CANDIDATES},
+}
 
 PAPER = Preset(1_000_000, 50_000, 50, 50, None)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ..algorithms import ALGORITHMS
 from ..core.errors import UsageError
 from . import profiles
 from .backends import BACKENDS, Backend, configure, select, selected
@@ -69,6 +70,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if name in metafunc.fixturenames:
             chosen = [each for each in selected() if name == "backend" or each.name != "reference"]
             metafunc.parametrize(name, [_parameter(each) for each in chosen], scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of a method go to one process, which compiles it once and remembers what the reference said."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        name = callspec.params.get("name") if callspec else None
+        if name in ALGORITHMS:
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 def _parameter(backend: Backend) -> Any:

@@ -64,5 +64,5 @@ def main(
     if seed is not None:
         arguments.append(f"--hypothesis-seed={seed}")
     if workers > 1:
-        arguments += ["-n", str(workers)]
+        arguments += ["-n", str(workers), "--dist", "loadgroup"]
     return int(pytest.main(arguments))

@@ -96,6 +96,19 @@ def acting(
     )
 
 
+@functools.lru_cache(maxsize=256)
+def _compiled_policy(
+    algorithm: _Same[Algorithm], config: Any, dimensions: Dimensions, behaviour: bool, kernels: tuple[Any, ...]
+) -> Callable[..., Any]:
+    act = acting(algorithm.value, config, dimensions, behaviour)
+
+    def compute(online: Forest, target: Forest, observations: Any, noise: Mapping[str, Any]) -> Any:
+        with jax.default_matmul_precision("highest"):
+            return act(online, target, observations, noise)
+
+    return jax.jit(compute)
+
+
 def policy(
     algorithm: Algorithm,
     config: Any,
@@ -109,14 +122,9 @@ def policy(
     Raises:
         UsageError: `behaviour` is asked of a method that trains no such policy.
     """
-    act = acting(algorithm, config, dimensions, behaviour)
+    compute = _compiled_policy(_Same(algorithm), config, dimensions, behaviour, _kernels())
     online, target = jax.tree.map(jnp.asarray, (online, {name: target[name] for name in algorithm.averages}))
     dtype = jnp.result_type(*jax.tree.leaves(online))
-
-    @jax.jit
-    def compute(online: Forest, target: Forest, observations: Any, noise: Mapping[str, Any]) -> Any:
-        with jax.default_matmul_precision("highest"):
-            return act(online, target, observations, noise)
 
     def call(observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
         inputs = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (observations, dict(noise)))
