@@ -68,6 +68,7 @@ QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "idql": {"": _CANDIDATES},
     "ifql": {"": _CANDIDATES},
     "ofql": {"pointmaze": {"eta": 2.0}},
+    "qc": {"": {"best_of_n": 4}},
     "qam": _TILT,
     "qam-edit": _TILT,
     "qam-fql": _TILT,
