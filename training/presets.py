@@ -55,6 +55,10 @@ _TILT: Mapping[str, Mapping[str, Any]] = {"pointmaze": {"inv_temp": 1.0}, "cube-
 _CANDIDATES: Mapping[str, Any] = {"best_of_n": 32}
 QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "bdpo": {"": {"actor_learning_rate": 1e-3}},
+    "cgql": {"pointmaze": {"inv_temp": 1.0}},
+    "cgql-linex": {"pointmaze": {"inv_temp": 1.0}},
+    "cgql-mse": {"pointmaze": {"inv_temp": 1.0}},
+    "dac": {"pointmaze": {"bc_weight": 10.0}},
     "difql": {"pointmaze": {**_CANDIDATES, "delta": 0.3}},
     "diql": {"pointmaze": {"delta": 0.3}},
     "dql": {"": _CANDIDATES},
@@ -72,6 +76,8 @@ QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "qam": _TILT,
     "qam-edit": _TILT,
     "qam-fql": _TILT,
+    "rql": {"pointmaze": {"bc_weight": 10.0}},
+    "tfql": {"pointmaze": {"bc_weight": 10.0}},
     "trigflow": {"": _CANDIDATES},
     "trigflow-ql": {"": _CANDIDATES},
 }
