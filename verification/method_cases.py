@@ -29,8 +29,8 @@ INTEGERS = {
     "chunk": (1, 3),
     "best_of_n": (2, 7),
     "batch_size": (2, 6),
-    "diffusion_steps": (1, 7),
-    "sampling_steps": (2, 8),
+    "diffusion_steps": (1, 9),
+    "sampling_steps": (3, 9),
     "backup_candidates": (1, 8),
     "width": (3, 8),  # a norm of one unit is its rounding error
 }

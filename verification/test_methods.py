@@ -27,7 +27,7 @@ from veloq.verification.profiles import examples
 from veloq.verification.restatement import assert_restated
 
 SEEDS = st.integers(0, 2**32 - 1)
-ROWS = 12  # a wrong choice among candidates shows in few of them
+ROWS = 24  # a wrong choice among candidates shows in few of them
 
 
 def drawn(backend: Backend, name: str, seed: int) -> MethodCase:
