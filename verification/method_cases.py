@@ -42,8 +42,8 @@ SECOND = {
 INTEGERS = {
     "critics": (2, 5),
     "flow_steps": (1, 5),
-    "diffusion_steps": (1, 7),
-    "sampling_steps": (2, 8),
+    "diffusion_steps": (1, 9),
+    "sampling_steps": (3, 9),
     "samples": (2, 5),
     "backup_candidates": (1, 8),
     "return_samples": (2, 5),

@@ -1,5 +1,7 @@
 """Hypothesis profiles: `dev` answers within minutes, `ci` is derandomised and runs the stated counts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -40,6 +42,17 @@ def choose(profile: str, override: int | None = None) -> None:
     """
     _chosen.update(profile=profile, examples=override or 0)
     settings.load_profile(profile)
+
+
+@contextmanager
+def in_force(profile: str) -> Iterator[None]:
+    """A profile for a while, without an override."""
+    before = profile_name(), override()
+    choose(profile)
+    try:
+        yield
+    finally:
+        choose(*before)
 
 
 def examples(count: int) -> int:

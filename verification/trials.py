@@ -97,19 +97,15 @@ def trials(profile: str) -> tuple[Trial, ...]:
 
     The test modules are executed once more for it: hypothesis fixes a test's settings when the test is defined.
     """
-    before, examples = profiles.profile_name(), profiles.override()
-    profiles.choose(profile)
-    try:
-        return tuple(itertools.chain.from_iterable(_of_module(path) for path in _files()))
-    finally:
-        profiles.choose(before, examples)
+    with profiles.in_force(profile):
+        return tuple(itertools.chain.from_iterable(_of_module(path, profile) for path in _files()))
 
 
 def _files() -> list[Path]:
     return sorted(Path(__file__).parent.glob("test_*.py"))
 
 
-def _of_module(path: Path) -> Iterator[Trial]:
+def _of_module(path: Path, profile: str) -> Iterator[Trial]:
     spec = importlib.util.spec_from_file_location(f"{__package__}.{path.stem}_on_trial", path)
     assert spec is not None
     assert spec.loader is not None
@@ -117,10 +113,10 @@ def _of_module(path: Path) -> Iterator[Trial]:
     spec.loader.exec_module(module)
     for name, function in list(vars(module).items()):
         if name.startswith("test_") and checks_of(function):
-            yield from _of_test(f"{path.stem}.{name}", function)
+            yield from _of_test(f"{path.stem}.{name}", function, profile)
 
 
-def _of_test(name: str, function: Callable[..., Any]) -> Iterator[Trial]:
+def _of_test(name: str, function: Callable[..., Any], profile: str) -> Iterator[Trial]:
     marks = [mark for mark in getattr(function, "pytestmark", ()) if mark.name == "parametrize"]
     parametrized = {each for mark in marks for each in _names(mark)}
     # Hypothesis hides the arguments that it fills in itself.
@@ -131,12 +127,14 @@ def _of_test(name: str, function: Callable[..., Any]) -> Iterator[Trial]:
         given = {key: value for part in chosen for key, value in part.items()}
         label = "-".join(_label(value) for value in given.values())
         subjects = tuple(value for value in given.values() if isinstance(value, str) and value in SPECS)
-        run = functools.partial(_run, function, wanted[0], given)
+        run = functools.partial(_run, function, wanted[0], given, profile)
         yield Trial(tuple(checks_of(function)), f"{name}[{label}]" if given else name, wanted[0], subjects, run)
 
 
-def _run(function: Callable[..., Any], aim: str, given: dict[str, Any], backend: Backend) -> None:
-    function(**{aim: backend}, **given)
+def _run(function: Callable[..., Any], aim: str, given: dict[str, Any], profile: str, backend: Backend) -> None:
+    # A test that holds a property inside asks for its number of examples when it runs.
+    with profiles.in_force(profile):
+        function(**{aim: backend}, **given)
 
 
 def _label(value: Any) -> str:
