@@ -16,11 +16,14 @@ from written import written
 from veloq.algorithms import ALGORITHMS
 from veloq.algorithms.tuned import domains, tables
 from veloq.core.algorithm import Algorithm
+from veloq.training.presets import preset
+from veloq.training.settings import config_values, make_config
 
 DOCS = Path(__file__).resolve().parent
 PAGE, PREFACE = DOCS / "methods.md", DOCS / "methods_preface.md"
 REACHED = DOCS / "results" / "pointmaze.json"
 SPEEDS = DOCS.parent / "bench" / "results"
+ENV = "pointmaze-medium-navigate-singletask-v0"
 KEPT = ("backend", "updates", "episodes", "seeds", "precision", "transitions")
 BACKENDS = ("jax", "torch")
 
@@ -46,15 +49,17 @@ def _overview(names: list[str]) -> str:
     ]
     for name in names:
         method = ALGORITHMS[name]
-        success = [_success(reached.get(f"{name} {backend}")) for backend in BACKENDS]
+        success = [_success(name, reached.get(f"{name} {backend}")) for backend in BACKENDS]
         speed = [f"{speeds[name, backend]:.0f}" if (name, backend) in speeds else "–" for backend in BACKENDS]
         cells = [f"[{name}](#{name})", method.paper, method.summary, *success, *speed]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _success(record: dict[str, Any] | None) -> str:
-    if record is None:
+def _success(name: str, record: dict[str, Any] | None) -> str:
+    """What a run reached whose hyper-parameters are those of today's preset."""
+    quick = preset("quick", name, ENV)
+    if record is None or record["config"] != config_values(make_config(ALGORITHMS[name], quick.values)):
         return "–"
     return ", ".join(f"{value:.2f}" for value in record["success"])
 
