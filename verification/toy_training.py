@@ -15,14 +15,15 @@ from ..core.engine import Transitions
 
 SMALL = {
     "hidden": (64, 64, 64),
-    "critics": 2,
+    "critics": 1,
     "rho": 0.0,
     "flow_steps": 20,
     "chunk": 1,
-    "batch_size": 256,
+    "batch_size": 128,
     "learning_rate": 1e-3,
     "target_rate": 0.02,
     "best_of_n": 1,
+    "backup_candidates": 1,
 }
 PLANE = Dimensions(observation=1, action=2)
 

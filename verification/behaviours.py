@@ -1,0 +1,126 @@
+"""What trained methods do on problems solved exactly: the experiments behind the BEHAVE checks and docs/gallery."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bandit import SHAPES, Bandit, shares, total_variation, transitions
+from .ring import Ring
+from .toy_training import Learned, learned
+
+Values = NDArray[np.float64]
+DATA, SAMPLES = 50_000, 20_000
+
+
+class Drawn(NamedTuple):
+    """Actions of one policy and the number that judges them."""
+
+    name: str
+    actions: Values
+    measure: float
+
+
+# Draws of the return tell candidates apart by their mean alone: the temperature is far above the unit noise.
+_EVOR = {"action_temp": 1.0 / Bandit().inv_temp, "best_of_n": 64, "return_samples": 16, "return_temp": 100.0}
+TILTING: dict[str, tuple[int, Mapping[str, Any]]] = {
+    "qam": (5000, {}),
+    "fawac": (6000, {}),
+    "evor-bellman": (4000, _EVOR),
+    "evor": (4000, _EVOR),
+}
+# CGQL's weight acts only when it samples: the critic's target is the reward. The others are trained for each weight.
+GUIDANCE = (0.01, 0.02, 0.03, 0.05, 0.1)
+CLONING = {"dac": (0.5, 1.0, 2.0), "qsm": (10.0, 20.0, 40.0)}
+
+
+def tilted(method: str, seed: int) -> dict[str, Drawn]:
+    """A method that should reach the tilt, by its name, and where it has one its behaviour policy, as "behaviour".
+
+    The measure is the total variation from p exp(τ q)/Z, the behaviour policy's from p.
+    """
+    problem = Bandit()
+    updates, settings = TILTING[method]
+    policy = _on_bandit(method, updates, settings, seed)
+    drawn = {method: _judged(method, policy, problem.tilt, seed)}
+    if policy.algorithm.behaviour is not None:
+        drawn["behaviour"] = _judged("behaviour", policy, problem.masses(0.0), seed, behaviour=True)
+    return drawn
+
+
+def guided(method: str, seed: int) -> list[Drawn]:
+    """CGQL, DAC or QSM for each of its weights; the measure is the total variation from the tilt."""
+    goal = Bandit().tilt
+    if method == "cgql":
+        policy = _on_bandit(method, 2000, {}, seed)
+        return [_judged(f"cgql, ϑ = {w:g}", policy.policy(guidance_weight=w), goal, seed) for w in GUIDANCE]
+    return [
+        _judged(f"{method}, η = {w:g}", _on_bandit(method, 2000, {"bc_weight": w}, seed), goal, seed)
+        for w in CLONING[method]
+    ]
+
+
+def best(drawn: list[Drawn]) -> Drawn:
+    """The one with the smallest measure."""
+    return min(drawn, key=lambda each: each.measure)
+
+
+RINGED: dict[str, Mapping[str, Any]] = {
+    "fql": {"distill_weight": 3.0},
+    "fedit": {"edit_scale": 0.2},
+    "dsrl": {"latent_scale": 1.0},
+}
+
+
+def on_ring(method: str, seed: int) -> dict[str, Drawn]:
+    """A method and its behaviour policy on the ring; the measure is the share of actions off it."""
+    ring = Ring()
+    data = transitions(ring.sample(np.random.default_rng(seed), DATA), ring.q)
+    policy = learned(method, data, 3000, RINGED[method], seed)
+    actions = {method: policy.sample(SAMPLES, seed), "behaviour": policy.sample(SAMPLES, seed, behaviour=True)}
+    return {name: Drawn(name, each, ring.off(each)) for name, each in actions.items()}
+
+
+def one_step(shape: str, seed: int) -> dict[str, Drawn]:
+    """Data of a shape, OFQL without a value, and a marginal velocity in 50 steps and in one.
+
+    The measure is the total variation from other samples of the shape, which the data's own measure bounds from below.
+    """
+    rng = np.random.default_rng(seed)
+    points = SHAPES[shape](rng, DATA)
+    reference = shares(SHAPES[shape](rng, 4 * DATA))
+    data = transitions(points, lambda a: np.ones(len(a)))
+    meanflow = learned("ofql", data, 6000, {"eta": 0.0}, seed)
+    flow = learned("ifql", data, 4000, {}, seed)
+    actions = {
+        "data": points[:SAMPLES],
+        "ofql": meanflow.sample(SAMPLES, seed),
+        "flow in 50 steps": flow.policy(flow_steps=50).sample(SAMPLES, seed),
+        "flow in 1 step": flow.policy(flow_steps=1).sample(SAMPLES, seed),
+    }
+    return {name: Drawn(name, each, total_variation(shares(each), reference)) for name, each in actions.items()}
+
+
+MOVED = {"difql": "ifql", "diql": "iql", "dtrigflow": "trigflow"}
+MEAN, STD, DELTA = np.array([-0.1, 0.1]), 0.2, 0.2
+SLOPE = np.array([0.6, 0.8])
+
+
+def moved(method: str, seed: int) -> tuple[Values, Values]:
+    """Actions of a base method and of its DOAL version, on a Gaussian behaviour with the value SLOPE · a."""
+    data = transitions(MEAN + STD * np.random.default_rng(seed).standard_normal((DATA, 2)), lambda a: a @ SLOPE)
+    settings = {"flow_steps": 10, "inv_temp": 1.0, "delta": DELTA}
+    base, direct = (learned(name, data, 2000, settings, seed).sample(SAMPLES, seed) for name in (MOVED[method], method))
+    return base, direct
+
+
+def _on_bandit(method: str, updates: int, settings: Mapping[str, Any], seed: int) -> Learned:
+    problem = Bandit()
+    data = transitions(problem.sample(np.random.default_rng(seed), DATA), problem.q)
+    return learned(method, data, updates, {"inv_temp": problem.inv_temp, **settings}, seed)
+
+
+def _judged(name: str, policy: Learned, goal: Values, seed: int, behaviour: bool = False) -> Drawn:
+    actions = policy.sample(SAMPLES, seed, behaviour)
+    return Drawn(name, actions, total_variation(shares(actions), goal))
