@@ -33,7 +33,7 @@ class Bandit:
 
     means: Values = field(default_factory=lambda: 0.45 * np.array([[-1, -1], [1, 1], [-1, 1], [1, -1]]))
     weights: Values = field(default_factory=lambda: np.full(4, 0.25))
-    std: float = 0.18
+    std: float = 0.2
     slope: Values = field(default_factory=lambda: np.array([0.4, 0.0]))
     hessian: Values = field(default_factory=lambda: np.array([[0.0, 1.75], [1.75, 0.0]]))
     inv_temp: float = 3.0
@@ -106,11 +106,10 @@ def checkerboard(rng: np.random.Generator, count: int) -> Values:
 
 
 def spiral(rng: np.random.Generator, count: int) -> Values:
-    """Two turns of a spiral of width 0.02."""
-    turn = 4.0 * np.pi * np.sqrt(rng.random(count))
-    radius = 0.9 * turn / (4.0 * np.pi)
-    points = radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
-    return np.asarray(points + 0.02 * rng.standard_normal((count, 2)))
+    """A turn and a half of a spiral of width 0.04."""
+    share = np.sqrt(0.05 + 0.95 * rng.random(count))
+    points = 0.9 * share[:, None] * np.stack([np.cos(3.0 * np.pi * share), np.sin(3.0 * np.pi * share)], axis=-1)
+    return np.asarray(points + 0.04 * rng.standard_normal((count, 2)))
 
 
 def crescent(rng: np.random.Generator, count: int) -> Values:

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bandit import SHAPES, Bandit, shares, total_variation, transitions
-from .ring import Ring
+from .ring import RINGS
 from .toy_training import Learned, learned
 
 Values = NDArray[np.float64]
 DATA, SAMPLES = 50_000, 20_000
+STEPS, SETTLING = 20, 1000  # Euler steps of every flow that acts; last updates, at a tenth of the learning rate
 
 
 class Drawn(NamedTuple):
@@ -24,15 +25,18 @@ class Drawn(NamedTuple):
 
 # Draws of the return tell candidates apart by their mean alone: the temperature is far above the unit noise.
 _EVOR = {"action_temp": 1.0 / Bandit().inv_temp, "best_of_n": 64, "return_samples": 16, "return_temp": 100.0}
+# A backup's flow counts for nothing where every action ends its episode, so that one step of it will do in training;
+# QAM's is also the grid of its adjoint.
+_ONE = {"flow_steps": 1}
 TILTING: dict[str, tuple[int, Mapping[str, Any]]] = {
-    "qam": (5000, {}),
-    "fawac": (6000, {}),
-    "evor-bellman": (4000, _EVOR),
-    "evor": (4000, _EVOR),
+    "qam": (2500, {}),
+    "fawac": (3000, _ONE),
+    "evor-bellman": (2500, {**_EVOR, **_ONE}),
+    "evor": (2500, {**_EVOR, **_ONE}),
 }
 # CGQL's weight acts only when it samples: the critic's target is the reward. The others are trained for each weight.
 GUIDANCE = (0.01, 0.02, 0.03, 0.05, 0.1)
-CLONING = {"dac": (0.5, 1.0, 2.0), "qsm": (10.0, 20.0, 40.0)}
+CLONING = {"dac": (0.5, 0.8, 1.3), "qsm": (6.0, 10.0, 16.0)}
 
 
 def tilted(method: str, seed: int) -> dict[str, Drawn]:
@@ -42,7 +46,7 @@ def tilted(method: str, seed: int) -> dict[str, Drawn]:
     """
     problem = Bandit()
     updates, settings = TILTING[method]
-    policy = _on_bandit(method, updates, settings, seed)
+    policy = _on_bandit(method, updates, settings, seed, SETTLING).policy(flow_steps=STEPS)
     drawn = {method: _judged(method, policy, problem.tilt, seed)}
     if policy.algorithm.behaviour is not None:
         drawn["behaviour"] = _judged("behaviour", policy, problem.masses(0.0), seed, behaviour=True)
@@ -53,10 +57,11 @@ def guided(method: str, seed: int) -> list[Drawn]:
     """CGQL, DAC or QSM for each of its weights; the measure is the total variation from the tilt."""
     goal = Bandit().tilt
     if method == "cgql":
-        policy = _on_bandit(method, 2000, {}, seed)
-        return [_judged(f"cgql, ϑ = {w:g}", policy.policy(guidance_weight=w), goal, seed) for w in GUIDANCE]
+        policy = _on_bandit(method, 2000, _ONE, seed)
+        guided = {w: policy.policy(guidance_weight=w, flow_steps=STEPS) for w in GUIDANCE}
+        return [_judged(f"cgql, ϑ = {w:g}", each, goal, seed) for w, each in guided.items()]
     return [
-        _judged(f"{method}, η = {w:g}", _on_bandit(method, 2000, {"bc_weight": w}, seed), goal, seed)
+        _judged(f"{method}, η = {w:g}", _on_bandit(method, 2000, {"bc_weight": w, "batch_size": 128, "learning_rate": 1e-3}, seed), goal, seed)
         for w in CLONING[method]
     ]
 
@@ -67,17 +72,17 @@ def best(drawn: list[Drawn]) -> Drawn:
 
 
 RINGED: dict[str, Mapping[str, Any]] = {
-    "fql": {"distill_weight": 3.0},
+    "fql": {"distill_weight": 30.0},
     "fedit": {"edit_scale": 0.2},
     "dsrl": {"latent_scale": 1.0},
 }
 
 
-def on_ring(method: str, seed: int) -> dict[str, Drawn]:
-    """A method and its behaviour policy on the ring; the measure is the share of actions off it."""
-    ring = Ring()
+def on_ring(method: str, seed: int, shape: str = "arc") -> dict[str, Drawn]:
+    """A method and its behaviour policy on an arc or a ring; the measure is the share of actions off it."""
+    ring = RINGS[shape]
     data = transitions(ring.sample(np.random.default_rng(seed), DATA), ring.q)
-    policy = learned(method, data, 3000, RINGED[method], seed)
+    policy = learned(method, data, 2500, RINGED[method], seed)
     actions = {method: policy.sample(SAMPLES, seed), "behaviour": policy.sample(SAMPLES, seed, behaviour=True)}
     return {name: Drawn(name, each, ring.off(each)) for name, each in actions.items()}
 
@@ -91,8 +96,8 @@ def one_step(shape: str, seed: int) -> dict[str, Drawn]:
     points = SHAPES[shape](rng, DATA)
     reference = shares(SHAPES[shape](rng, 4 * DATA))
     data = transitions(points, lambda a: np.ones(len(a)))
-    meanflow = learned("ofql", data, 6000, {"eta": 0.0}, seed)
-    flow = learned("ifql", data, 4000, {}, seed)
+    meanflow = learned("ofql", data, 5000, {"eta": 0.0}, seed, SETTLING)
+    flow = learned("ifql", data, 3000, {}, seed, SETTLING)
     actions = {
         "data": points[:SAMPLES],
         "ofql": meanflow.sample(SAMPLES, seed),
@@ -110,15 +115,15 @@ SLOPE = np.array([0.6, 0.8])
 def moved(method: str, seed: int) -> tuple[Values, Values]:
     """Actions of a base method and of its DOAL version, on a Gaussian behaviour with the value SLOPE · a."""
     data = transitions(MEAN + STD * np.random.default_rng(seed).standard_normal((DATA, 2)), lambda a: a @ SLOPE)
-    settings = {"flow_steps": 10, "inv_temp": 1.0, "delta": DELTA}
+    settings = {"flow_steps": 10, "inv_temp": 1.0, "delta": DELTA, "learning_rate": 1e-3, "batch_size": 128}
     base, direct = (learned(name, data, 2000, settings, seed).sample(SAMPLES, seed) for name in (MOVED[method], method))
     return base, direct
 
 
-def _on_bandit(method: str, updates: int, settings: Mapping[str, Any], seed: int) -> Learned:
+def _on_bandit(method: str, updates: int, settings: Mapping[str, Any], seed: int, settling: int = 0) -> Learned:
     problem = Bandit()
     data = transitions(problem.sample(np.random.default_rng(seed), DATA), problem.q)
-    return learned(method, data, updates, {"inv_temp": problem.inv_temp, **settings}, seed)
+    return learned(method, data, updates, {"inv_temp": problem.inv_temp, **settings}, seed, settling)
 
 
 def _judged(name: str, policy: Learned, goal: Values, seed: int, behaviour: bool = False) -> Drawn:

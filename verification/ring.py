@@ -1,5 +1,6 @@
-"""A thin ring of actions and values that pull off it: what a method's constraint on the behaviour means."""
+"""A thin ring, or a piece of one, of actions and values that pull off it: what a constraint on the behaviour means."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,16 @@ class Ring:
     """Actions around a circle, worth more towards its centre and a little more to the right.
 
     Attributes:
+        span: angle of the circle that has actions, from the first axis on; 2π for all of it.
+        centre: second coordinate of the circle's centre, the first being 0.
         radius: of the circle.
         width: standard deviation of the distance from it.
         pull: how much the centre is worth more than the circle.
         slope: of the value along the first axis.
     """
 
+    span: float = 2.0 * math.pi
+    centre: float = 0.0
     radius: float = 0.7
     width: float = 0.04
     pull: float = 1.0
@@ -26,15 +31,31 @@ class Ring:
 
     def sample(self, rng: np.random.Generator, count: int) -> Values:
         """Actions from the behaviour density."""
-        angle = 2.0 * np.pi * rng.random(count)
         radius = self.radius + self.width * rng.standard_normal(count)
-        return np.asarray(radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1))
+        return radius[:, None] * _unit(self.span * rng.random(count)) + [0.0, self.centre]
 
     def q(self, a: Values) -> Values:
-        """slope x - pull |a|²/radius²."""
-        return np.asarray(self.slope * a[..., 0] - self.pull * np.sum(a**2, axis=-1) / self.radius**2)
+        """slope x - pull |a - centre|²/radius²."""
+        return np.asarray(self.slope * a[..., 0] - self.pull * np.sum(self._offset(a) ** 2, axis=-1) / self.radius**2)
+
+    def distance(self, a: Values) -> Values:
+        """Distance from the nearest point of the circle's piece."""
+        offset = self._offset(a)
+        angle = np.mod(np.arctan2(offset[..., 1], offset[..., 0]), 2.0 * math.pi)
+        beyond = 0.5 * (self.span + 2.0 * math.pi)  # from the last angle to here the end is nearer, then the beginning
+        nearest = np.where(angle <= self.span, angle, np.where(angle < beyond, self.span, 0.0))
+        return np.asarray(np.linalg.norm(offset - self.radius * _unit(nearest), axis=-1))
 
     def off(self, a: Values, widths: float = 3.0) -> float:
-        """Share of actions farther than so many widths from the circle."""
-        distance = np.abs(np.sqrt(np.sum(a**2, axis=-1)) - self.radius)
-        return float(np.mean(distance > widths * self.width))
+        """Share of actions farther than so many widths from it."""
+        return float(np.mean(self.distance(a) > widths * self.width))
+
+    def _offset(self, a: Values) -> Values:
+        return np.asarray(a - np.array([0.0, self.centre]))
+
+
+def _unit(angle: Values) -> Values:
+    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
+RINGS = {"arc": Ring(span=math.pi, centre=-0.3), "ring": Ring()}

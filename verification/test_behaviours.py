@@ -1,0 +1,74 @@
+"""Methods trained to their end on problems solved exactly: what the papers say of their policies, BEHAVE-1 to 4.
+
+Every bound is above (or below) the mean of the seeds that its comment states by several of their standard deviations.
+One framework trains, JAX where it is installed: that the frameworks agree is ALGO's and ENGINE's matter.
+"""
+
+import numpy as np
+import pytest
+
+from veloq.verification import behaviours
+from veloq.verification.assertions import assert_at_most
+from veloq.verification.bandit import SHAPES, Bandit, total_variation
+from veloq.verification.check import check
+
+SEED = 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", behaviours.TILTING)
+@check("BEHAVE-1", "QAM, FAWAC, EVOR-Bellman and EVOR reach p exp(tau Q)/Z on a four-mode bandit")
+def test_reaches_the_tilt(method: str) -> None:
+    drawn = behaviours.tilted(method, SEED)
+    assert_at_most(drawn[method].measure, TILT_BOUND, f"{method}: distance from the tilt")
+    if "behaviour" in drawn:
+        assert_at_most(drawn["behaviour"].measure, BEHAVIOUR_BOUND, f"{method}: distance of its behaviour policy")
+
+
+@check("BEHAVE-1", "the behaviour itself is far from the tilt, so that cloning alone does not pass")
+def test_behaviour_is_far_from_the_tilt() -> None:
+    problem = Bandit()
+    assert_at_most(MISS_BOUND + BEHAVIOUR_BOUND, total_variation(problem.tilt, problem.masses(0.0)), "behaviour's")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["cgql", *behaviours.CLONING])
+@check("BEHAVE-1", "CGQL, DAC and QSM stay away from it with every weight of a sweep: their target is not its score")
+def test_guidance_misses_the_tilt(method: str) -> None:
+    distance = behaviours.best(behaviours.guided(method, SEED)).measure
+    assert_at_most(MISS_BOUND, distance, f"{method}: distance below that of its best weight")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fql", "fedit"])
+@check("BEHAVE-2", "on a thin ring FQL and FEdit leave the data's support, where their own behaviour flow does not")
+def test_leaves_the_support(method: str) -> None:
+    drawn = behaviours.on_ring(method, SEED)
+    assert_at_most(LEAVING, drawn[method].measure, f"{method}: share off the ring below that of its actions")
+    assert_at_most(drawn["behaviour"].measure, STAYING, f"{method}: share of its behaviour policy off the ring")
+
+
+@pytest.mark.slow
+@check("BEHAVE-2", "there DSRL stays in the support")
+def test_stays_in_the_support() -> None:
+    assert_at_most(behaviours.on_ring("dsrl", SEED)["dsrl"].measure, STAYING, "dsrl: share off the ring")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES)
+@check("BEHAVE-3", "OFQL without a value draws in one step what a marginal velocity needs fifty for and misses in one")
+def test_one_step_is_enough_for_meanflow(shape: str) -> None:
+    drawn = behaviours.one_step(shape, SEED)
+    for name in ("ofql", "flow in 50 steps"):
+        assert_at_most(drawn[name].measure, SHAPE_BOUND, f"{shape}: distance of {name}")
+    assert_at_most(ONE_STEP_FLOOR, drawn["flow in 1 step"].measure, f"{shape}: distance below that of one step")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", behaviours.MOVED)
+@check("BEHAVE-4", "on a Gaussian with a linear Q, DOAL's policies are their bases' moved by delta along the gradient")
+def test_moves_by_delta(method: str) -> None:
+    base, direct = behaviours.moved(method, SEED)
+    off = direct.mean(axis=0) - base.mean(axis=0) - behaviours.DELTA * behaviours.SLOPE
+    assert_at_most(np.abs(off), MOVE_BOUND, f"{method}: shift of the mean action less delta along the gradient")
+    assert_at_most(np.abs(direct.std(axis=0) - base.std(axis=0)), SPREAD_BOUND, f"{method}: change of the spread")
