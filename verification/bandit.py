@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from ..core.engine import Transitions
 
 Values = NDArray[np.float64]
-CELLS = 10  # per side of the box [-1, 1]²: 20,000 samples of a law are 0.015 from it in total variation
-EDGES = np.linspace(-1.0, 1.0, CELLS + 1)
-GRID = 24  # points per side of a cell, over which its mass is integrated
+FINE = 240  # points per side of the box [-1, 1]², over which a cell's mass is integrated
 
 
 @dataclass(frozen=True)
@@ -31,11 +29,11 @@ class Bandit:
         inv_temp: of the tilt.
     """
 
-    means: Values = field(default_factory=lambda: 0.45 * np.array([[-1, -1], [1, 1], [-1, 1], [1, -1]]))
+    means: Values = field(default_factory=lambda: 0.4 * np.array([[-1, -1], [1, 1], [-1, 1], [1, -1]]))
     weights: Values = field(default_factory=lambda: np.full(4, 0.25))
-    std: float = 0.2
+    std: float = 0.16
     slope: Values = field(default_factory=lambda: np.array([0.4, 0.0]))
-    hessian: Values = field(default_factory=lambda: np.array([[0.0, 1.75], [1.75, 0.0]]))
+    hessian: Values = field(default_factory=lambda: np.array([[0.0, 2.4], [2.4, 0.0]]))
     inv_temp: float = 3.0
 
     def q(self, a: Values) -> Values:
@@ -57,24 +55,19 @@ class Bandit:
             kept = np.concatenate([kept, drawn[np.all(np.abs(drawn) <= 1.0, axis=-1)]])
         return kept[:count]
 
-    def masses(self, inv_temp: float) -> Values:
-        """Shares of p exp(inv_temp q)/Z by cell, (CELLS, CELLS)."""
-        inside = (np.arange(CELLS * GRID) + 0.5) / (CELLS * GRID) * 2.0 - 1.0
+    def masses(self, inv_temp: float, cells: int) -> Values:
+        """Shares of p exp(inv_temp q)/Z by cell of the box, (cells, cells)."""
+        inside = (np.arange(FINE) + 0.5) / FINE * 2.0 - 1.0
         a = np.stack(np.meshgrid(inside, inside, indexing="ij"), axis=-1)
         tilted = self.density(a) * np.exp(inv_temp * self.q(a))
-        masses = tilted.reshape(CELLS, GRID, CELLS, GRID).sum(axis=(1, 3))
+        masses = tilted.reshape(cells, FINE // cells, cells, FINE // cells).sum(axis=(1, 3))
         return np.asarray(masses / masses.sum())
 
-    @property
-    def tilt(self) -> Values:
-        """Shares of the tilted law."""
-        return self.masses(self.inv_temp)
 
-
-def shares(actions: Values) -> Values:
-    """Shares of samples by cell; what lies on the border belongs to the cell inside."""
-    inside = np.clip(actions, -1.0 + 1e-9, 1.0 - 1e-9)
-    counts = np.histogram2d(inside[:, 0], inside[:, 1], bins=(EDGES, EDGES))[0]
+def shares(actions: Values, cells: int) -> Values:
+    """Shares of samples by cell of the box; what lies on its border belongs to the cell inside."""
+    inside, edges = np.clip(actions, -1.0 + 1e-9, 1.0 - 1e-9), np.linspace(-1.0, 1.0, cells + 1)
+    counts = np.histogram2d(inside[:, 0], inside[:, 1], bins=(edges, edges))[0]
     return np.asarray(counts / counts.sum())
 
 

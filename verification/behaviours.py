@@ -12,6 +12,9 @@ from .toy_training import Learned, learned
 
 Values = NDArray[np.float64]
 DATA, SAMPLES = 50_000, 20_000
+# Per side of the box, where laws are compared: the bandit's modes lie where four cells meet, so that both their weights
+# and their moves are seen, and the smoothing of a network is not; a shape needs finer ones.
+CELLS, SHAPE_CELLS = 4, 10
 STEPS, SETTLING = 20, 1000  # Euler steps of every flow that acts; last updates, at a tenth of the learning rate
 
 
@@ -47,21 +50,27 @@ def tilted(method: str, seed: int) -> dict[str, Drawn]:
     problem = Bandit()
     updates, settings = TILTING[method]
     policy = _on_bandit(method, updates, settings, seed, SETTLING).policy(flow_steps=STEPS)
-    drawn = {method: _judged(method, policy, problem.tilt, seed)}
+    drawn = {method: _judged(method, policy, problem.masses(problem.inv_temp, CELLS), seed)}
     if policy.algorithm.behaviour is not None:
-        drawn["behaviour"] = _judged("behaviour", policy, problem.masses(0.0), seed, behaviour=True)
+        drawn["behaviour"] = _judged("behaviour", policy, problem.masses(0.0, CELLS), seed, behaviour=True)
     return drawn
 
 
 def guided(method: str, seed: int) -> list[Drawn]:
     """CGQL, DAC or QSM for each of its weights; the measure is the total variation from the tilt."""
-    goal = Bandit().tilt
+    problem = Bandit()
+    goal = problem.masses(problem.inv_temp, CELLS)
     if method == "cgql":
         policy = _on_bandit(method, 2000, _ONE, seed)
         guided = {w: policy.policy(guidance_weight=w, flow_steps=STEPS) for w in GUIDANCE}
         return [_judged(f"cgql, ϑ = {w:g}", each, goal, seed) for w, each in guided.items()]
     return [
-        _judged(f"{method}, η = {w:g}", _on_bandit(method, 2000, {"bc_weight": w, "batch_size": 128, "learning_rate": 1e-3}, seed), goal, seed)
+        _judged(
+            f"{method}, η = {w:g}",
+            _on_bandit(method, 2000, {"bc_weight": w, "batch_size": 128, "learning_rate": 1e-3}, seed),
+            goal,
+            seed,
+        )
         for w in CLONING[method]
     ]
 
@@ -94,7 +103,7 @@ def one_step(shape: str, seed: int) -> dict[str, Drawn]:
     """
     rng = np.random.default_rng(seed)
     points = SHAPES[shape](rng, DATA)
-    reference = shares(SHAPES[shape](rng, 4 * DATA))
+    reference = shares(SHAPES[shape](rng, 4 * DATA), SHAPE_CELLS)
     data = transitions(points, lambda a: np.ones(len(a)))
     meanflow = learned("ofql", data, 5000, {"eta": 0.0}, seed, SETTLING)
     flow = learned("ifql", data, 3000, {}, seed, SETTLING)
@@ -104,7 +113,9 @@ def one_step(shape: str, seed: int) -> dict[str, Drawn]:
         "flow in 50 steps": flow.policy(flow_steps=50).sample(SAMPLES, seed),
         "flow in 1 step": flow.policy(flow_steps=1).sample(SAMPLES, seed),
     }
-    return {name: Drawn(name, each, total_variation(shares(each), reference)) for name, each in actions.items()}
+    return {
+        name: Drawn(name, each, total_variation(shares(each, SHAPE_CELLS), reference)) for name, each in actions.items()
+    }
 
 
 MOVED = {"difql": "ifql", "diql": "iql", "dtrigflow": "trigflow"}
@@ -128,4 +139,4 @@ def _on_bandit(method: str, updates: int, settings: Mapping[str, Any], seed: int
 
 def _judged(name: str, policy: Learned, goal: Values, seed: int, behaviour: bool = False) -> Drawn:
     actions = policy.sample(SAMPLES, seed, behaviour)
-    return Drawn(name, actions, total_variation(shares(actions), goal))
+    return Drawn(name, actions, total_variation(shares(actions, CELLS), goal))
