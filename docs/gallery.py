@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 from veloq.verification import behaviours
+from veloq.verification.arc import Arc
 from veloq.verification.bandit import SHAPES, Bandit
 from veloq.verification.behaviours import CELLS, SHAPE_CELLS, Drawn
-from veloq.verification.ring import RINGS
 
 FOLDER = Path(__file__).resolve().parent / "gallery"
-SEED, DOTS = 0, 1500
+SEED, DOTS = 0, 1000
 GOOD, BAD, PLAIN = "#1b6e3c", "#b3261e", "#333333"
 BLUES = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#9ec5ee"])
 PAGE = """# What the methods do on problems solved exactly
@@ -32,7 +32,7 @@ bounds come from several seeds: [verification/test_behaviours.py](../../verifica
 
 {support}
 
-![Actions of four policies on an arc and on a ring](support.png)
+![Actions of four policies on an arc](support.png)
 
 ## One step
 
@@ -68,7 +68,7 @@ def dots(axes: Any, actions: Any, colour: str = "#20324a", size: float = 1.5) ->
 
 def save(figure: Any, name: str) -> None:
     """One small picture."""
-    figure.savefig(FOLDER / f"{name}.png", dpi=110, bbox_inches="tight", pad_inches=0.04)
+    figure.savefig(FOLDER / f"{name}.png", dpi=90, bbox_inches="tight", pad_inches=0.04)
     plt.close(figure)
 
 
@@ -101,8 +101,8 @@ def tilt() -> str:
         "the behaviour density in the first panel, its tilt p exp(τ q)/Z in the others; dots are what was learned, "
         f"numbers the total variation between them over {CELLS} x {CELLS} cells, whose corners are in the modes. "
         f"{listed(reaching)} reach the tilt up to the error of learning, of which the behaviour flow's "
-        f"{qam['behaviour'].measure:.2f} is a measure. {listed(missing)} do not, each with the best weight of its sweep: "
-        "they add the gradient of Q at a noisy action where the score of the tilt has that of log E exp(τ Q)."
+        f"{qam['behaviour'].measure:.2f} is a measure. {listed(missing)} do not, each with the best weight of its "
+        "sweep: they add the gradient of Q at a noisy action where the score of the tilt has that of log E exp(τ Q)."
     )
 
 
@@ -113,31 +113,25 @@ def listed(drawn: list[Drawn]) -> str:
 
 
 def support() -> str:
-    """An arc and a ring, and who leaves them."""
-    figure, axes = panels(len(RINGS), 4)
-    side = np.linspace(-1.0, 1.0, 301)
+    """An arc, and who leaves it."""
+    found = {name: behaviours.on_arc(name, SEED) for name in behaviours.ON_ARC}
+    shown = [(found["dsrl"]["behaviour"], PLAIN), (found["dsrl"]["dsrl"], GOOD)]
+    shown += [(found[name][name], BAD) for name in ("fql", "fedit")]
+    figure, axes = panels(1, 4)
+    arc, side = Arc(), np.linspace(-1.0, 1.0, 301)
     a = np.stack(np.meshgrid(side, side), axis=-1)
-    off = {}
-    for row, (shape, ring) in zip(axes, RINGS.items(), strict=True):
-        found = {name: behaviours.on_ring(name, SEED, shape) for name in behaviours.RINGED}
-        shown = [found["dsrl"]["behaviour"], *(found[name][name] for name in ("dsrl", "fql", "fedit"))]
-        for place, drawn in zip(row, shown, strict=True):
-            place.contourf(side, side, ring.distance(a), levels=[0.0, 3.0 * ring.width], colors=["#cfe1f5"], zorder=0)
-            place.contour(side, side, ring.q(a), levels=6, colors="#c9b48a", linewidths=0.6, zorder=1)
-            dots(place, drawn.actions)
-            colour = PLAIN if drawn.name == "behaviour" else BAD if drawn.measure > 0.2 else GOOD
-            title(place, f"{drawn.name}: {100 * drawn.measure:.0f} % off", colour)
-            off[shape, drawn.name] = f"{100 * drawn.measure:.1f} %"
+    for place, (drawn, colour) in zip(axes.flat, shown, strict=True):
+        place.contourf(side, side, arc.distance(a), levels=[0.0, 3.0 * arc.width], colors=["#cfe1f5"], zorder=0)
+        place.contour(side, side, arc.q(a), levels=6, colors="#c9b48a", linewidths=0.6, zorder=1)
+        dots(place, drawn.actions)
+        title(place, f"{drawn.name}: {100 * drawn.measure:.0f} % off", colour)
     save(figure, "support")
+    off = {drawn.name: f"{100 * drawn.measure:.1f} %" for drawn, _ in shown}
     return (
-        "Actions on a thin arc and on a ring, blue within three widths of them; the value grows towards the middle "
-        f"(brown lines). On the arc DSRL, which only chooses the flow's noise, leaves the support with "
-        f"{off['arc', 'dsrl']} of its actions, the behaviour flow itself with {off['arc', 'behaviour']}. FQL is pulled "
-        f"off it with {off['arc', 'fql']} and FEdit, which moves an action by up to 0.2 a coordinate, with "
-        f"{off['arc', 'fedit']}: staying near the data is not staying in it. On the ring DSRL leaves it too "
-        f"({off['ring', 'dsrl']}): a flow maps the plane of noise continuously, and what it draws onto a ring must "
-        f"cover the hole as well. Little noise goes there ({off['ring', 'behaviour']} of the behaviour's actions are "
-        "off), but DSRL looks for exactly that noise."
+        "Actions on a thin arc, blue within three widths of it; the value grows towards the arc's centre (brown "
+        f"lines). DSRL, which only chooses the flow's noise, leaves the support with {off['dsrl']} of its actions, the "
+        f"behaviour flow itself with {off['behaviour']}. FQL is pulled off it with {off['fql']} and FEdit, which moves "
+        f"an action by up to 0.2 a coordinate, with {off['fedit']}: staying near the data is not staying in it."
     )
 
 
@@ -155,9 +149,10 @@ def one_step() -> str:
     numbers = {name: ", ".join(f"{found[shape][name].measure:.2f}" for shape in SHAPES) for name in colours}
     return (
         "OFQL without a value, that is MeanFlow cloning, draws in one step what a flow of marginal velocities needs "
-        f"many for. Numbers are total variations from the shape's law over {SHAPE_CELLS} x {SHAPE_CELLS} cells, those of "
-        f"fresh samples {numbers['data']}; for {', '.join(SHAPES)} they are {numbers['ofql']} for OFQL in one step, {numbers['flow in 50 steps']} for the "
-        f"flow in 50 Euler steps and {numbers['flow in 1 step']} for the same flow in one, which ends near the mean."
+        f"many for. Numbers are total variations from the shape's law over {SHAPE_CELLS} x {SHAPE_CELLS} cells. For "
+        f"{', '.join(SHAPES)} they are {numbers['ofql']} for OFQL in one step, {numbers['flow in 50 steps']} for the "
+        f"flow in 50 Euler steps and {numbers['flow in 1 step']} for the same flow in one, which ends near the mean; "
+        f"fresh samples have {numbers['data']}."
     )
 
 

@@ -20,7 +20,7 @@ SMALL = {
     "flow_steps": 20,
     "chunk": 1,
     "batch_size": 256,
-    "learning_rate": 2e-3,
+    "learning_rate": 5e-3,
     "target_rate": 0.02,
     "best_of_n": 1,
     "backup_candidates": 1,

@@ -1,4 +1,4 @@
-"""A thin ring, or a piece of one, of actions and values that pull off it: what a constraint on the behaviour means."""
+"""A thin arc of actions and values that pull off it: what a constraint on the behaviour means."""
 
 import math
 from dataclasses import dataclass
@@ -10,11 +10,10 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Ring:
-    """Actions around a circle, worth more towards its centre and a little more to the right.
+class Arc:
+    """Actions along the upper half of a circle, worth more towards its centre and a little more to the right.
 
     Attributes:
-        span: angle of the circle that has actions, from the first axis on; 2π for all of it.
         centre: second coordinate of the circle's centre, the first being 0.
         radius: of the circle.
         width: standard deviation of the distance from it.
@@ -22,8 +21,7 @@ class Ring:
         slope: of the value along the first axis.
     """
 
-    span: float = 2.0 * math.pi
-    centre: float = 0.0
+    centre: float = -0.3
     radius: float = 0.7
     width: float = 0.04
     pull: float = 1.0
@@ -32,18 +30,17 @@ class Ring:
     def sample(self, rng: np.random.Generator, count: int) -> Values:
         """Actions from the behaviour density."""
         radius = self.radius + self.width * rng.standard_normal(count)
-        return radius[:, None] * _unit(self.span * rng.random(count)) + [0.0, self.centre]
+        return radius[:, None] * _unit(math.pi * rng.random(count)) + [0.0, self.centre]
 
     def q(self, a: Values) -> Values:
         """slope x - pull |a - centre|²/radius²."""
         return np.asarray(self.slope * a[..., 0] - self.pull * np.sum(self._offset(a) ** 2, axis=-1) / self.radius**2)
 
     def distance(self, a: Values) -> Values:
-        """Distance from the nearest point of the circle's piece."""
+        """Distance from the nearest point of the half circle."""
         offset = self._offset(a)
-        angle = np.mod(np.arctan2(offset[..., 1], offset[..., 0]), 2.0 * math.pi)
-        beyond = 0.5 * (self.span + 2.0 * math.pi)  # from the last angle to here the end is nearer, then the beginning
-        nearest = np.where(angle <= self.span, angle, np.where(angle < beyond, self.span, 0.0))
+        angle = np.arctan2(offset[..., 1], offset[..., 0])
+        nearest = np.where(angle >= 0.0, angle, np.where(offset[..., 0] < 0.0, math.pi, 0.0))
         return np.asarray(np.linalg.norm(offset - self.radius * _unit(nearest), axis=-1))
 
     def off(self, a: Values, widths: float = 3.0) -> float:
@@ -56,6 +53,3 @@ class Ring:
 
 def _unit(angle: Values) -> Values:
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-
-
-RINGS = {"arc": Ring(span=math.pi, centre=-0.3), "ring": Ring()}
