@@ -12,8 +12,7 @@ from .toy_training import Learned, learned
 
 Values = NDArray[np.float64]
 DATA, SAMPLES = 50_000, 10_000
-# Per side of the box, where laws are compared: the bandit's modes lie where four cells meet, so that both their weights
-# and their moves are seen, and the smoothing of a network is not; a shape needs finer ones.
+# Per side of the box, where laws are compared: 10,000 samples of the bandit's law are 0.025 from it, of a shape's 0.02.
 CELLS, SHAPE_CELLS = 8, 10
 STEPS, SETTLING = 20, 1000  # Euler steps of every flow that acts; last updates, at a tenth of the learning rate
 
@@ -106,7 +105,7 @@ def one_step(shape: str, seed: int) -> dict[str, Drawn]:
     points = SHAPES[shape](rng, DATA)
     reference = shares(SHAPES[shape](rng, 4 * DATA), SHAPE_CELLS)
     data = transitions(points, lambda a: np.ones(len(a)))
-    meanflow = learned("ofql", data, 5000, {"eta": 0.0}, seed, SETTLING)
+    meanflow = learned("ofql", data, 5000, {"eta": 0.0, "learning_rate": 2e-3}, seed, SETTLING)
     flow = learned("ifql", data, 6000, {}, seed, SETTLING)
     actions = {
         "data": points[:SAMPLES],
