@@ -139,7 +139,7 @@ def one_step() -> str:
     """Three shapes, sampled four ways."""
     found = {shape: behaviours.one_step(shape, SEED) for shape in SHAPES}
     figure, axes = panels(len(SHAPES), 4)
-    colours = {"data": PLAIN, "flow in 50 steps": GOOD, "ofql": GOOD, "flow in 1 step": BAD}
+    colours = {"data": PLAIN, "flow in 50 steps": GOOD, "ofql": PLAIN, "flow in 1 step": BAD}
     for row, shape in zip(axes, SHAPES, strict=True):
         for place, (name, colour) in zip(row, colours.items(), strict=True):
             drawn = found[shape][name]
@@ -148,11 +148,13 @@ def one_step() -> str:
     save(figure, "one_step")
     numbers = {name: ", ".join(f"{found[shape][name].measure:.2f}" for shape in SHAPES) for name in colours}
     return (
-        "OFQL without a value, that is MeanFlow cloning, draws in one step what a flow of marginal velocities needs "
-        f"many for. Numbers are total variations from the shape's law over {SHAPE_CELLS} x {SHAPE_CELLS} cells. For "
+        "OFQL without a value, that is MeanFlow cloning, against a flow of marginal velocities cloned from the same "
+        f"data. Numbers are total variations from the shape's law over {SHAPE_CELLS} x {SHAPE_CELLS} cells; for "
         f"{', '.join(SHAPES)} they are {numbers['ofql']} for OFQL in one step, {numbers['flow in 50 steps']} for the "
         f"flow in 50 Euler steps and {numbers['flow in 1 step']} for the same flow in one, which ends near the mean; "
-        f"fresh samples have {numbers['data']}."
+        f"fresh samples have {numbers['data']}. One step of OFQL covers the shape where one of the flow does not, but "
+        "it fills gaps that fifty steps leave open: the close alignment of the paper's figures 4 and 6, trained on batches "
+        "of 2048, is not reached here, on batches of 256 and with actions in the box."
     )
 
 

@@ -1,8 +1,10 @@
-"""Methods trained to their end on problems solved exactly: what the papers say of their policies, BEHAVE-1 to 4.
+"""Methods trained to their end on problems solved exactly: what becomes of their policies, BEHAVE-1 to 4.
 
-Every bound is above (or below) the mean of the seeds that its comment states by several of their standard deviations.
+Every bound is above (or below) the mean of the seeds that its comment states with a margin of several of their spreads.
 One framework trains, JAX where it is installed: that the frameworks agree is ALGO's and ENGINE's matter.
 """
+
+import importlib.util
 
 import numpy as np
 import pytest
@@ -23,11 +25,14 @@ TILT_BOUND, BEHAVIOUR_BOUND = 0.22, 0.2
 MISS_BOUND = 0.24
 # Shares off the arc: FQL 0.42, 0.49, 0.53; FEdit 0.78, 0.74, 0.87; DSRL 0.004, 0.000, 0.008; behaviour 0.024 to 0.031.
 LEAVING, STAYING = 0.25, 0.06
-# OFQL: @@OFQL. On the crescent it did not fall below 0.26 with four times the updates, wider networks or other rates.
-# Fifty steps: @@FLOW. One step: 0.93 to 0.97.
+# Spiral, crescent, checkerboard: OFQL 0.31, 0.26, 0.37 (a second spiral 0.41). On the crescent it did not fall below
+# 0.26 with four times the updates, wider networks or other rates. Fifty steps: 0.06, 0.11, 0.20. One: 0.93 to 0.97.
 OFQL_BOUND, FLOW_BOUND, ONE_STEP_FLOOR = 0.5, 0.35, 0.85
 # Seeds 0, 1 and 2: DIFQL to 0.003, DTrigFlow to 0.002; DIQL, one number without an average, to 0.012, 0.003, 0.020.
 MOVE_BOUND, SPREAD_BOUND = 0.05, 0.01
+
+FRAMEWORKS = [name for name in ("jax", "torch") if importlib.util.find_spec(name)]
+pytestmark = pytest.mark.skipif(not FRAMEWORKS, reason="missing: jax or torch, one of which trains")
 
 
 @pytest.mark.slow
@@ -75,7 +80,10 @@ def test_stays_in_the_support() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
-@check("BEHAVE-3", "OFQL without a value draws in one step what a marginal velocity needs fifty for and misses in one")
+@check(
+    "BEHAVE-3",
+    "in one step OFQL without a value is near the data, a marginal velocity is not; fifty of its steps are nearer",
+)
 def test_one_step_is_enough_for_meanflow(shape: str) -> None:
     drawn = behaviours.one_step(shape, SEED)
     assert_at_most(drawn["ofql"].measure, OFQL_BOUND, f"{shape}: distance of OFQL")
