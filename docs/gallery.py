@@ -1,5 +1,6 @@
 """Train every policy of docs/gallery afresh and draw it: `python docs/gallery.py`, or `nox -s gallery`."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ PAGE = """# What the methods do on problems solved exactly
 
 `nox -s gallery` trains everything on this page afresh on one core (seed {seed}, about ten minutes), draws it and
 writes this page. The same experiments are the checks BEHAVE-1 to BEHAVE-4 of [identities.md](../identities.md), whose
-bounds come from several seeds: [verification/test_behaviours.py](../../verification/test_behaviours.py).
+bounds come from one to three seeds: [verification/test_behaviours.py](../../verification/test_behaviours.py).
 
 ## The tilt
 
@@ -153,8 +154,8 @@ def one_step() -> str:
         f"{', '.join(SHAPES)} they are {numbers['ofql']} for OFQL in one step, {numbers['flow in 50 steps']} for the "
         f"flow in 50 Euler steps and {numbers['flow in 1 step']} for the same flow in one, which ends near the mean; "
         f"fresh samples have {numbers['data']}. One step of OFQL covers the shape where one of the flow does not, but "
-        "it fills gaps that fifty steps leave open: the close alignment of the paper's figures 4 and 6, trained on batches "
-        "of 2048, is not reached here, on batches of 256 and with actions in the box."
+        "it fills gaps that fifty steps leave open: the close alignment of the paper's figures 4 and 6, trained on "
+        "batches of 2048, is not reached here, on batches of 256 and with actions in the box."
     )
 
 
@@ -183,7 +184,8 @@ def moved() -> str:
 def main() -> None:
     """Everything, in the page's order."""
     FOLDER.mkdir(exist_ok=True)
-    text = PAGE.format(seed=SEED, tilt=tilt(), support=support(), one_step=one_step(), moved=moved())
+    parts = {each.__name__: textwrap.fill(each(), 118) for each in (tilt, support, one_step, moved)}
+    text = PAGE.format(seed=SEED, **parts)
     (FOLDER / "README.md").write_text(text, encoding="utf-8")
 
 
