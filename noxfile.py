@@ -114,6 +114,13 @@ def docs(session: nox.Session) -> None:
         session.run(str(BIN / "python"), str(generator), *session.posargs, external=True)
 
 
+@nox.session(venv_backend="none", default=False)
+def gallery(session: nox.Session) -> None:
+    """Train the methods of docs/gallery afresh on problems solved exactly and draw what they do."""
+    shared_environment(session)
+    session.run(str(BIN / "python"), str(ROOT / "docs" / "gallery.py"), *session.posargs, external=True)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, import rules and house rules."""

@@ -10,34 +10,35 @@ from numpy.typing import NDArray
 from ..core.engine import Transitions
 
 Values = NDArray[np.float64]
-CELLS = 24  # per side of the box [-1, 1]²
-EDGES = np.linspace(-1.0, 1.0, CELLS + 1)
-GRID = 20  # points per side of a cell, over which its mass is integrated
+FINE = 240  # points per side of the box [-1, 1]², over which a cell's mass is integrated
 
 
 @dataclass(frozen=True)
 class Bandit:
     """Actions in [-1, 1]² from a Gaussian mixture, each worth q(a); the tilt is p exp(inv_temp q)/Z.
 
+    The default q is a saddle over four alike modes: the tilt keeps the two on the diagonal, the right one most, and
+    pulls them apart.
+
     Attributes:
         means: of the components (M, 2).
         weights: of the components (M,).
         std: of every component.
-        slope: of q(a) = slope · a + ½ curvature |a|².
-        curvature: of q.
+        slope: of q(a) = slope · a + ½ a · hessian a.
+        hessian: of q (2, 2).
         inv_temp: of the tilt.
     """
 
-    means: Values = field(default_factory=lambda: np.array([[-0.45, -0.25], [0.45, 0.25]]))
-    weights: Values = field(default_factory=lambda: np.array([0.65, 0.35]))
-    std: float = 0.17
-    slope: Values = field(default_factory=lambda: np.array([1.0, -0.5]))
-    curvature: float = -0.5
+    means: Values = field(default_factory=lambda: 0.4 * np.array([[-1, -1], [1, 1], [-1, 1], [1, -1]]))
+    weights: Values = field(default_factory=lambda: np.full(4, 0.25))
+    std: float = 0.16
+    slope: Values = field(default_factory=lambda: np.array([0.4, 0.0]))
+    hessian: Values = field(default_factory=lambda: np.array([[0.0, 2.4], [2.4, 0.0]]))
     inv_temp: float = 3.0
 
     def q(self, a: Values) -> Values:
         """Value of actions (..., 2)."""
-        return np.asarray(a @ self.slope + 0.5 * self.curvature * np.sum(a**2, axis=-1))
+        return np.asarray(a @ self.slope + 0.5 * np.sum((a @ self.hessian) * a, axis=-1))
 
     def density(self, a: Values) -> Values:
         """Behaviour density up to its constant, zero outside the box."""
@@ -54,24 +55,19 @@ class Bandit:
             kept = np.concatenate([kept, drawn[np.all(np.abs(drawn) <= 1.0, axis=-1)]])
         return kept[:count]
 
-    def masses(self, inv_temp: float) -> Values:
-        """Shares of p exp(inv_temp q)/Z by cell, (CELLS, CELLS)."""
-        inside = (np.arange(CELLS * GRID) + 0.5) / (CELLS * GRID) * 2.0 - 1.0
+    def masses(self, inv_temp: float, cells: int) -> Values:
+        """Shares of p exp(inv_temp q)/Z by cell of the box, (cells, cells)."""
+        inside = (np.arange(FINE) + 0.5) / FINE * 2.0 - 1.0
         a = np.stack(np.meshgrid(inside, inside, indexing="ij"), axis=-1)
         tilted = self.density(a) * np.exp(inv_temp * self.q(a))
-        masses = tilted.reshape(CELLS, GRID, CELLS, GRID).sum(axis=(1, 3))
+        masses = tilted.reshape(cells, FINE // cells, cells, FINE // cells).sum(axis=(1, 3))
         return np.asarray(masses / masses.sum())
 
-    @property
-    def tilt(self) -> Values:
-        """Shares of the tilted law."""
-        return self.masses(self.inv_temp)
 
-
-def shares(actions: Values) -> Values:
-    """Shares of samples by cell; what lies on the border belongs to the cell inside."""
-    inside = np.clip(actions, -1.0 + 1e-9, 1.0 - 1e-9)
-    counts = np.histogram2d(inside[:, 0], inside[:, 1], bins=(EDGES, EDGES))[0]
+def shares(actions: Values, cells: int) -> Values:
+    """Shares of samples by cell of the box; what lies on its border belongs to the cell inside."""
+    inside, edges = np.clip(actions, -1.0 + 1e-9, 1.0 - 1e-9), np.linspace(-1.0, 1.0, cells + 1)
+    counts = np.histogram2d(inside[:, 0], inside[:, 1], bins=(edges, edges))[0]
     return np.asarray(counts / counts.sum())
 
 
@@ -103,11 +99,10 @@ def checkerboard(rng: np.random.Generator, count: int) -> Values:
 
 
 def spiral(rng: np.random.Generator, count: int) -> Values:
-    """Two turns of a spiral of width 0.02."""
-    turn = 4.0 * np.pi * np.sqrt(rng.random(count))
-    radius = 0.9 * turn / (4.0 * np.pi)
-    points = radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
-    return np.asarray(points + 0.02 * rng.standard_normal((count, 2)))
+    """A turn and a half of a spiral of width 0.04."""
+    share = np.sqrt(0.05 + 0.95 * rng.random(count))
+    points = 0.9 * share[:, None] * np.stack([np.cos(3.0 * np.pi * share), np.sin(3.0 * np.pi * share)], axis=-1)
+    return np.asarray(points + 0.04 * rng.standard_normal((count, 2)))
 
 
 def crescent(rng: np.random.Generator, count: int) -> Values:

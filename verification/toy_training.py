@@ -15,16 +15,18 @@ from ..core.engine import Transitions
 
 SMALL = {
     "hidden": (64, 64, 64),
-    "critics": 2,
+    "critics": 1,
     "rho": 0.0,
     "flow_steps": 20,
     "chunk": 1,
     "batch_size": 256,
-    "learning_rate": 1e-3,
+    "learning_rate": 5e-3,
     "target_rate": 0.02,
     "best_of_n": 1,
+    "backup_candidates": 1,
 }
 PLANE = Dimensions(observation=1, action=2)
+GROUP = 1000  # actions drawn at once: EVOR needs 64 candidates and many returns for each
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,17 @@ class Learned:
     state: Any
 
     def sample(self, count: int, seed: int = 0, behaviour: bool = False) -> NDArray[np.float64]:
-        """Actions (count, 2) at the only observation."""
+        """Actions (count, 2) at the only observation, drawn by the thousand."""
         rng = np.random.default_rng(seed)
+        return np.concatenate([self._draw(rng, behaviour) for _ in range(0, count, GROUP)])[:count]
+
+    def _draw(self, rng: np.random.Generator, behaviour: bool) -> NDArray[np.float64]:
         noise = {
-            name: (rng.standard_normal if each.kind == "normal" else rng.random)((1, count, *each.shape))
+            name: (rng.standard_normal if each.kind == "normal" else rng.random)((1, GROUP, *each.shape))
             for name, each in self.algorithm.act_noise(self.config, PLANE).items()
         }
         act = self.engine.behave if behaviour else self.engine.act
-        return np.asarray(act(self.state, np.zeros((1, count, 1), np.float32), noise)[0], np.float64)
+        return np.asarray(act(self.state, np.zeros((1, GROUP, 1), np.float32), noise)[0], np.float64)
 
     def policy(self, **changes: Any) -> "Learned":
         """The same parameters acting under other hyper-parameters."""
@@ -54,7 +59,12 @@ class Learned:
 
 
 def learned(
-    method: str, data: Transitions, updates: int, settings: Mapping[str, Any] | None = None, seed: int = 0
+    method: str,
+    data: Transitions,
+    updates: int,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    settling: int = 0,
 ) -> Learned:
     """Train one seed of a method.
 
@@ -64,12 +74,19 @@ def learned(
         updates: how many.
         settings: hyper-parameters besides `SMALL`, whose names the method need not all know.
         seed: of parameters, batches and noise.
+        settling: further updates at a tenth of the learning rate.
     """
     algorithm = ALGORITHMS[method]
     known = {each.name for each in fields(algorithm.config)}
-    config = algorithm.config(**{name: value for name, value in {**SMALL, **(settings or {})}.items() if name in known})
+    chosen = {name: value for name, value in {**SMALL, **(settings or {})}.items() if name in known}
+    config = algorithm.config(**chosen)
     engine = _engine()(algorithm, config, PLANE, data, (seed,))
     state, _ = engine.run(engine.initial(), updates)
+    if settling:
+        config = algorithm.config(**{**chosen, "learning_rate": 0.1 * config.learning_rate})
+        slower = _engine()(algorithm, config, PLANE, data, (seed,))
+        state, _ = slower.run(slower.restore(engine.export(state)), settling)
+        engine = slower
     return Learned(algorithm, config, engine, state)
 
 
