@@ -43,7 +43,7 @@ def test_losses(backend: Backend, name: str) -> None:
     """Random networks, batches with invalid and terminal windows, noise and hyper-parameters, in float64."""
 
     @given(seed=SEEDS)
-    @settings(max_examples=examples(40 if backend.name == "reference" else 10))
+    @settings(max_examples=examples(20 if backend.name == "reference" else 10))
     @counted
     def agree(seed: int) -> None:
         case = drawn(backend, name, seed)
