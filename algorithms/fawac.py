@@ -60,7 +60,8 @@ def weighted_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Nois
     weight = K.advantage_weight(q - models.frozen.value(batch.observations), config.inv_temp, LARGEST_WEIGHT)
     errors = cloning_errors(K, models.online.flow, batch, noise["behaviour"], noise["time"])
     loss = K.xp.mean(weight * errors * batch.valid)
-    return loss, {"flow_loss": loss, "weight": K.xp.mean(weight)}
+    cloning = K.xp.mean(errors * batch.valid)
+    return loss, {"flow_loss": loss, "weight": K.xp.mean(weight), "cloning_loss": cloning}
 
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:

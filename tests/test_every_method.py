@@ -35,9 +35,13 @@ FALLING: dict[str, tuple[str, ...]] = {
     # Its loss is weighted by advantages that are learned meanwhile.
     "iql": ("-log_prob",),
     "diql": ("-log_prob",),
+    # Its other loss is weighted by advantages that are learned meanwhile.
+    "fawac": ("cloning_loss",),
     # It clones nothing: the entropy of the first policy exceeds its target, so that its price falls.
     "rlpd": ("log_temp",),
 }
+# Hyper-parameters with which these metrics can fall: with its own weight FBRAC's value outweighs cloning here.
+OWN: dict[str, dict[str, float]] = {"fbrac": {"bc_weight": 10.0}}
 # Parameters, "network/name", whose gradient is zero by the method's equations.
 RESTING: dict[str, tuple[str, ...]] = {}
 
@@ -92,7 +96,7 @@ def one_thread() -> Iterator[None]:
 def test_a_method_trains(method: str, backend: str, data: Transitions) -> None:
     pytest.importorskip(backend)
     algorithm = ALGORITHMS[method]
-    config = make_config(algorithm, small_values(algorithm, SIZES, MOMENT))
+    config = make_config(algorithm, small_values(algorithm, SIZES, MOMENT) | OWN.get(method, {}))
     dimensions = Dimensions(data.observations.shape[1], config.chunk * data.actions.shape[1])
     engine = engine_class(backend)(algorithm, config, dimensions, data, (0,))
     state = engine.initial()

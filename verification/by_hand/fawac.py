@@ -16,6 +16,7 @@ READS = {
     "v": "online.value batch.observations",
     "flow_loss": f"{shared.CLONING} online.critic online.value",
     "weight": ADVANTAGE,
+    "cloning_loss": shared.CLONING,
 }
 
 
@@ -49,4 +50,5 @@ def loss(here: Situation) -> tuple[Array, dict[str, Array]]:
         "v": v.mean(),
         "flow_loss": flow_error,
         "weight": weight.mean(),
+        "cloning_loss": shared.cloning_error(here, "flow"),
     }
