@@ -58,6 +58,9 @@ RECORD = Record(
 )
 
 
+At = tuple[Tree, Array, Array]  # parameters, observation, action
+
+
 def s_at(tree: Tree, x: Array, a: Array, z: Any, t: float) -> Any:
     """s(z, t | x, a) of one observation and action, for a number z or an array of them."""
     number = np.asarray(z)[..., None]
@@ -72,14 +75,14 @@ def return_of(tree: Tree, x: Array, a: Array, start: Any, steps: int) -> Any:
     return z
 
 
-def printed(value: Any, after: Any, r: float, g: float, t: float, z0: float, start: float, steps: int) -> Any:
+def printed(value: At, after: At, r: float, g: float, t: float, z0: float, start: float, steps: int) -> Any:
     """z¹ of the pair itself, zᵗ, and r + g s̄(zᵗ, t | x', a')."""
     z1 = return_of(*value, start, steps)
     z_t = z0 + t * (z1 - z0)
     return z1, z_t, r + g * s_at(*after, z_t, t)
 
 
-def bellman(value: Any, after: Any, r: float, g: float, t: float, z0: float, start: float, steps: int) -> Any:
+def bellman(value: At, after: At, r: float, g: float, t: float, z0: float, start: float, steps: int) -> Any:
     """z¹ = r + g z', zᵗ, and the velocity at zᵗ of the law of r + g Z'.
 
     The path (1-t) z⁰ + t (r + g z') is t r + k y, where y is the point at time w = t g/k of the path from z⁰ to z' and
