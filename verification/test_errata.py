@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from veloq.algorithms import qam
+from veloq.algorithms import ALGORITHMS
 from veloq.core.rows import SPECS
 from veloq.verification.assertions import assert_at_most
 from veloq.verification.check import check, counted, covers
@@ -65,18 +65,20 @@ def test_sentences(row: Erratum) -> None:
     assert set(first.extra) <= set(re.findall(r"{(\w+)", row.shows)), "a number that nobody sees"
 
 
-@check("ERRATA", "every row names checks that exist, or says why none can; kernels and files that it names exist")
+@check(
+    "ERRATA", "every row names checks that exist, or says why none can; kernels, methods and files that it names exist"
+)
 def test_rows_point_at_something() -> None:
     implemented = {check_id for check_id, _ in all_checks()}
-    settings_of_qam = {field.name for field in dataclasses.fields(qam.Config)}
+    every_setting = {field.name for method in ALGORITHMS.values() for field in dataclasses.fields(method.config)}
     for row in ROWS:
         assert row.kind in KINDS, row.name
         assert set(row.checks) <= implemented, f"{row.name}: {set(row.checks) - implemented}"
         assert row.checks or row.check.startswith("– "), f"{row.name}: a dash needs a reason"
         assert bool(row.evidence) == ("ERRATA" in row.checks) == bool(row.shows), row.name
         for name in re.findall(r"`([^`]+)`", row.here):
-            known = name in SPECS or name in settings_of_qam or (ROOT / name).exists()
-            assert known, f"{row.name}: {name} is no kernel, setting or file"
+            known = name in SPECS or name in ALGORITHMS or name in every_setting or (ROOT / name).exists()
+            assert known, f"{row.name}: {name} is no kernel, method, setting or file"
 
 
 @check("ERRATA", "rows are told apart by paper and equation, grouped by paper, and can stand in a table")

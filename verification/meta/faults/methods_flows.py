@@ -1,6 +1,6 @@
 """Faults in the files of BAM, FAWAC, FBRAC and FQL, and in the block that the last three share."""
 
-from .method_rows import ACTIONS, CHOICES, DEPENDENCE, RECORD, fault
+from .method_rows import ACTIONS, DEPENDENCE, RECORD, fault
 
 SHARED = (
     fault(
@@ -195,15 +195,6 @@ FQL = (
         "qam_fql.distill_loss",
         "K.xp.mean(K.xp.abs(K.stop_gradient(q)))",
         "K.xp.mean(K.xp.sqrt(K.xp.square(q)))",
-        method="fql",
-    ),
-    fault(
-        "FQL normalises by the size of the mean",
-        "mean or sum",
-        "qam_fql.distill_loss",
-        "K.xp.mean(K.xp.abs(K.stop_gradient(q)))",
-        "K.xp.abs(K.stop_gradient(K.xp.mean(q)))",
-        test=CHOICES,
         method="fql",
     ),
     fault(
