@@ -22,9 +22,9 @@ PAGE = """# What the methods do on problems solved exactly
 writes this page. The same experiments are the checks BEHAVE-1 to BEHAVE-4 of [identities.md](../identities.md), whose
 bounds come from one to three seeds: [verification/test_behaviours.py](../../verification/test_behaviours.py).
 
-Read the numbers with this in mind: the problem, the learning rate and the 8 x 8 cells of the first figure were chosen on
-seed 0 after looking at results (other cells separate the methods less), and DAC, QSM, EVOR and most of the third figure
-rest on one seed.
+Read the numbers with this in mind: the problem, the learning rate and the 8 x 8 cells of the first figure were chosen
+on seed 0 after looking at results (other cells separate the methods less), and DAC, QSM, EVOR and most of the third
+figure rest on one seed.
 
 ## The tilt
 
