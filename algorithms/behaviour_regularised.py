@@ -13,9 +13,8 @@ from typing import Any, Literal
 
 from ..core.algorithm import Array, Batch, Metrics, Models
 from ..core.networks import Head, Network
+from .softmax_draw import softmax_draw
 from .temporal_difference import critic_loss
-
-SMALLEST = 1e-7  # distance that uniform numbers keep from 0 and 1, so that their Gumbel numbers are finite
 
 
 @dataclass(frozen=True)
@@ -74,10 +73,8 @@ def actor_loss(
 def softmax_choice(
     K: Any, config: Any, models: Models, observations: Array, candidates: Array, uniform: Array
 ) -> Array:
-    """One of the candidates (N, ..., h·A) ∝ exp(w min Q_φ̄): largest w min Q_φ̄ - log(-log u), uniforms u (..., N)."""
+    """One of the candidates (N, ..., h·A) ∝ exp(w min Q_φ̄), drawn by uniform numbers (..., N)."""
     if candidates.shape[0] == 1:
         return candidates[0]
     q = K.ensemble_min(models.target.critic(observations, candidates))
-    u = K.xp.clip(K.xp.moveaxis(uniform, -1, 0), SMALLEST, 1.0 - SMALLEST)
-    gumbel = -K.xp.log(-K.xp.log(u))
-    return K.best_of_n(candidates, config.softmax_weight * q + gumbel)
+    return softmax_draw(K, candidates, q, 1.0, config.softmax_weight, uniform)

@@ -34,8 +34,7 @@ from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metri
 from ..core.networks import Head, Network, velocity
 from .flow_policy import flow_action
 from .qc import behave, behaviour_loss
-
-SMALLEST = 1e-7  # uniforms are kept this far from 0 and 1, where -log(-log u) is infinite
+from .softmax_draw import softmax_draw
 
 
 @dataclass(frozen=True)
@@ -126,14 +125,13 @@ def bellman_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noise
 
 
 def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
-    """Lines 5-7; the Gumbel noise -log(-log u) added to Q*/τ_Q draws from its softmax."""
-    z, u = K.xp.moveaxis(noise["z"], -2, 0), K.xp.moveaxis(noise["choice"], -1, 0)
+    """Lines 5-7."""
+    z = K.xp.moveaxis(noise["z"], -2, 0)
     candidates = flow_action(K, models.frozen.flow, observations, z, config.flow_steps)
     start = K.xp.moveaxis(noise["return_start"], (-2, -3), (0, 1))
     returns = K.euler(field(models.frozen.value, observations, candidates), start, config.flow_steps)
     q = K.logsumexp_q(returns[..., 0], config.return_temp, 0)
-    gumbel = -K.xp.log(-K.xp.log(K.xp.clip(u, SMALLEST, 1.0 - SMALLEST)))
-    return K.best_of_n(candidates, q + config.action_temp * gumbel)
+    return softmax_draw(K, candidates, q, config.action_temp, 1.0, noise["choice"])
 
 
 def act_noise(config: Any, dimensions: Dimensions) -> dict[str, Noise]:

@@ -91,7 +91,7 @@ SHARED = (
     fault(
         "DQL's candidates draw Gumbel numbers of the other sign",
         "sign",
-        "behaviour_regularised.softmax_choice",
+        "softmax_draw.softmax_draw",
         "gumbel = -K.xp.log",
         "gumbel = K.xp.log",
         test=ACTIONS,

@@ -225,8 +225,8 @@ ACTING = (
         "EVOR's softmax over candidates without chance",
         "term",
         "evor.act",
-        "q + config.action_temp * gumbel",
-        "q",
+        "q, config.action_temp, 1.0",
+        "q, 0.0, 1.0",
         test=ACTIONS,
     ),
     fault(
@@ -240,17 +240,18 @@ ACTING = (
     fault(
         "EVOR's Gumbel noise has the other sign",
         "sign",
-        "evor.act",
+        "softmax_draw.softmax_draw",
         "gumbel = -K.xp.log",
         "gumbel = K.xp.log",
         test=ACTIONS,
+        method="evor",
     ),
     fault(
         "EVOR's softmax multiplies by its temperature",
         "factor",
         "evor.act",
-        "q + config.action_temp * gumbel",
-        "q + gumbel / config.action_temp",
+        "q, config.action_temp, 1.0",
+        "q, 1.0 / config.action_temp, 1.0",
         test=ACTIONS,
     ),
     fault(
