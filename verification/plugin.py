@@ -12,7 +12,7 @@ import pytest
 
 from ..algorithms import ALGORITHMS
 from ..core.errors import UsageError
-from . import profiles
+from . import cores, profiles, programs
 from .backends import BACKENDS, Backend, configure, select, selected
 from .check import checks_of
 from .environment import environment
@@ -50,11 +50,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in WARNINGS:
         config.addinivalue_line("filterwarnings", line)
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    if hasattr(config, "workerinput"):
+        cores.keep_to_share(config.workerinput)
     select(option(config, "backend"))
     try:
         configure(option(config, "device"), option(config, "precision"))
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
+    programs.watch()
     profile = getattr(config.option, "hypothesis_profile", None) or "dev"
     profiles.choose(profile, option(config, "examples"))
     if profile == "dev" and getattr(config.option, "hypothesis_seed", None) is None:
@@ -65,10 +68,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`backend` runs a test once per selected backend, `framework` once per selected one besides the reference."""
-    for name in ("backend", "framework"):
+    """`backend` runs a test once per selected backend, `framework` once per selected one besides the reference.
+
+    `reference` runs it once, on the reference, whatever is selected: for what is the same file on all of them.
+    """
+    aims = {
+        "backend": selected(),
+        "framework": [each for each in selected() if each.name != "reference"],
+        "reference": [BACKENDS["reference"]],
+    }
+    for name, chosen in aims.items():
         if name in metafunc.fixturenames:
-            chosen = [each for each in selected() if name == "backend" or each.name != "reference"]
             metafunc.parametrize(name, [_parameter(each) for each in chosen], scope="session")
 
 
@@ -102,6 +112,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 RECORD = pytest.StashKey[Any]()
+
+
+def pytest_runtest_logfinish() -> None:
+    """After every test, in the process that ran it."""
+    programs.let_go()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,8 @@
-"""Every method beside a second statement of it by hand, and what each of its metrics depends on."""
+"""Every method beside a second statement of it by hand, and what each of its metrics depends on.
+
+A method's file is the same for all backends, so that it is compared on the reference; ALGO compares the backends with
+the reference.
+"""
 
 from typing import Any
 
@@ -15,13 +19,11 @@ from veloq.verification.by_hand.record import record_of
 from veloq.verification.check import check, counted, covers
 from veloq.verification.dependence import dependence
 from veloq.verification.method_cases import (
-    SETTINGS,
     MethodCase,
     decision_noise,
     drawn_settings,
     method_case,
     methods,
-    setting,
 )
 from veloq.verification.profiles import examples
 from veloq.verification.restatement import assert_restated
@@ -30,70 +32,69 @@ SEEDS = st.integers(0, 2**32 - 1)
 ROWS = 100  # decisions: a wrong network or temperature changes few of the choices among candidates
 
 
-def drawn(backend: Backend, name: str, seed: int) -> MethodCase:
-    """A case with its hyper-parameters; JAX, which compiles them in, takes one of the settings compiled anyway."""
-    method = methods(backend)[name]
-    chosen = setting(method, seed % SETTINGS) if backend.name == "jax" else drawn_settings(method, seed)
-    return method_case(method, seed, **chosen)
+def drawn(reference: Backend, name: str, seed: int) -> MethodCase:
+    """A case with hyper-parameters of its own."""
+    method = methods(reference)[name]
+    return method_case(method, seed, **drawn_settings(method, seed))
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 @covers("METHOD", "each method's loss, every metric and the derivative in every trained network equal a by-hand one")
-def test_losses(backend: Backend, name: str) -> None:
+def test_losses(reference: Backend, name: str) -> None:
     """Random networks, batches with invalid and terminal windows, noise and hyper-parameters, in float64."""
 
     @given(seed=SEEDS)
-    @settings(max_examples=examples(20 if backend.name == "reference" else 10))
+    @settings(max_examples=examples(20))
     @counted
     def agree(seed: int) -> None:
-        case = drawn(backend, name, seed)
+        case = drawn(reference, name, seed)
         for update, restated in BY_HAND[name].losses.items():
-            assert_restated(backend, case, update, restated, seed)
+            assert_restated(reference, case, update, restated, seed)
 
     agree()
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 @covers("METHOD", "each method acts, and its behaviour policy acts, as a by-hand one does on the same noise")
-def test_actions(backend: Backend, name: str) -> None:
+def test_actions(reference: Backend, name: str) -> None:
     """Several candidates per decision and several observations; some actions are clipped."""
 
     @given(seed=SEEDS)
-    @settings(max_examples=examples(4 if backend.name == "jax" else 20))
+    @settings(max_examples=examples(20))
     @counted
     def act(seed: int) -> None:
-        case = drawn(backend, name, seed)
+        case = drawn(reference, name, seed)
         rng = np.random.default_rng([seed, 2])
         noise = decision_noise(case, ROWS, rng)
         s = rng.standard_normal((ROWS, case.dimensions.observation))
         for behaviour, restated in ((False, BY_HAND[name].act), (True, BY_HAND[name].behave)):
             if restated is not None:
                 record: tuple[Any, ...] = (case.algorithm, case.config, case.dimensions, case.online, case.target)
-                actions = backend.engine.policy(*record, behaviour)(s, noise)
+                actions = reference.engine.policy(*record, behaviour)(s, noise)
                 expected = restated(case.config, case.online, case.target, s, noise)
-                assert_close(np.asarray(actions), expected, "algorithm", f"{name} acts on {backend.name}")
+                assert_close(np.asarray(actions), expected, "algorithm", f"{name} acts")
 
     act()
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 @check("METHOD", "each metric depends on the networks, batch fields and noise that the table of its method names")
-def test_dependence(backend: Backend, name: str) -> None:
+def test_dependence(reference: Backend, name: str) -> None:
     """Exactly those: replacing another changes no bit, replacing one of them changes it for some draw."""
     for update, table in BY_HAND[name].reads.items():
         found: dict[str, set[str]] = {metric: set() for metric in table}
         for seed in range(3):
-            case, other = (method_case(methods(backend)[name], each) for each in (seed, seed + 100))
-            for metric, groups in dependence(backend, case, other, update).items():
+            case, other = (method_case(methods(reference)[name], each) for each in (seed, seed + 100))
+            for metric, groups in dependence(reference, case, other, update).items():
                 found.setdefault(metric, set()).update(groups)
         assert found == {metric: set(groups.split()) for metric, groups in table.items()}
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 @check("METHOD", "each method's record says what is trained, clipped, averaged, drawn and applied, as stated by hand")
-def test_record(backend: Backend, name: str) -> None:
+def test_record(reference: Backend, name: str) -> None:
     """The optimiser's share, the laws and shapes of the noise, the networks' forms, the paper's hyper-parameters."""
-    stated, expected = record_of(methods(backend)[name]), BY_HAND[name].record
+    stated, expected = record_of(methods(reference)[name]), BY_HAND[name].record
     for part, value in expected._asdict().items():
         assert getattr(stated, part) == value, part
 

@@ -18,7 +18,7 @@ from .backends import Backend
 from .check import checks_of
 from .record import Measurement, aside
 
-AIMED = ("backend", "framework")
+AIMED = ("backend", "framework", "reference")
 # Their subject is the table of kernels as a whole or the compilers, not one kernel's values.
 GENERIC = ("AGREE", "GRAD", "MODES", "CONTRACT")
 
@@ -30,7 +30,8 @@ class Trial:
     Attributes:
         checks: its (id, statement) tags.
         test: the test's name with its parameters, as pytest spells them.
-        aim: "backend" if it runs on all three implementations, "framework" if on JAX and torch alone.
+        aim: "backend" if it runs on all three implementations, "framework" if on JAX and torch alone, "reference" if
+            on the reference alone.
         subjects: kernels named by its parameters; empty if it names none.
         run: the test as a function of a backend.
     """
@@ -48,7 +49,7 @@ class Trial:
 
     def applies(self, backend: Backend) -> bool:
         """Whether the test runs on this implementation."""
-        return self.aim == "backend" or backend.name != "reference"
+        return self.aim == "backend" or (self.aim == "reference") == (backend.name == "reference")
 
 
 @dataclass(frozen=True)
