@@ -1,4 +1,4 @@
-"""Makes `tree` and `small_runs` importable by the tests beside it; which methods train in this run of the tests."""
+"""Makes `tree` and `small_runs` importable by the tests beside it; which cores and methods this run of them takes."""
 
 import datetime
 import os
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from veloq.verification import cores
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -17,6 +19,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        cores.keep_to_share(config.workerinput)
     # Said once, so that every worker of a run takes the same third, also around midnight.
     os.environ.setdefault(THIRD, str(datetime.date.today().timetuple().tm_yday % 3))
 

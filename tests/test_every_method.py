@@ -5,7 +5,6 @@ By default a third of the methods, another one every day; see conftest.py.
 
 import os
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -80,18 +79,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Transitions:
     return Transitions(**{name: np.asarray(getattr(rows, name), np.float32) for name in Transitions._fields})
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Tiny products are slower on several threads, and the workers of xdist share the cores."""
-    torch = pytest.importorskip("torch")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("backend", TRAINING_BACKENDS)
 def test_a_method_trains(method: str, backend: str, data: Transitions) -> None:
     pytest.importorskip(backend)

@@ -77,7 +77,7 @@ QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "qam-edit": _TILT,
     "qam-fql": _TILT,
     "qc": {"": {"best_of_n": 4}},
-    "qsm": {"pointmaze": {"bc_weight": 3.0}},
+    "qsm": {"pointmaze": {"bc_weight": 8.0}},
     "rql": {"pointmaze": {"bc_weight": 0.1}},
     "td3-bc": {"pointmaze": {"value_weight": 30.0}},
     "tfql": {"pointmaze": {"bc_weight": 0.1}},

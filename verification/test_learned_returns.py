@@ -1,7 +1,5 @@
 """EVOR and EVOR-Bellman trained by their own engines on a chain whose returns are known: what law each learns."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -52,22 +50,6 @@ def transitions() -> Transitions:
     )
 
 
-@contextmanager
-def one_thread(backend: Backend) -> Iterator[None]:
-    """With several threads torch waits for each other core that is busy, on networks too small to gain by them."""
-    if backend.name != "torch":
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 @cache
 def trained(backend: Backend, name: str) -> Tree:
     """The averaged value's parameters after a few hundred updates."""
@@ -76,9 +58,8 @@ def trained(backend: Backend, name: str) -> Tree:
         hidden=(32, 32), batch_size=128, learning_rate=3e-3, target_rate=0.05, flow_steps=10, discount=DISCOUNT
     )
     build: Any = backend.engine.Engine
-    with one_thread(backend):
-        engine = build(method, config, Dimensions(STATES, 1), transitions(), (0,), device=backend.device)
-        flat = engine.export(engine.run(engine.initial(), UPDATES)[0])
+    engine = build(method, config, Dimensions(STATES, 1), transitions(), (0,), device=backend.device)
+    flat = engine.export(engine.run(engine.initial(), UPDATES)[0])
     return {key.split("/")[-1]: np.float64(value[0]) for key, value in flat.items() if key.startswith("target/value/")}
 
 
