@@ -75,9 +75,7 @@ def flow_td_target(reward: Array, discount: Array, s_next: Array) -> Array:
     return reward + discount * s_next
 
 
-def ddpm_step(
-    denoised: Array, x: Array, noise: Array, beta: Array, alpha_bar: Array, alpha_bar_next: Array
-) -> Array:
+def ddpm_step(denoised: Array, x: Array, noise: Array, beta: Array, alpha_bar: Array, alpha_bar_next: Array) -> Array:
     """Mean of the conditional law, as Ho et al. print it, and noise."""
     mean = jnp.sqrt(alpha_bar_next) * beta * denoised + jnp.sqrt(1 - beta) * (1 - alpha_bar_next) * x
     return mean / (1 - alpha_bar) + jnp.sqrt(beta) * noise

@@ -11,7 +11,18 @@ from tree import ROOT
 
 from veloq.training.data import make
 
-TINY = ("--preset", "quick", "--backend", "torch", "--curve-episodes", "1", "--episodes", "1", "--evaluate-every", "1000")
+TINY = (
+    "--preset",
+    "quick",
+    "--backend",
+    "torch",
+    "--curve-episodes",
+    "1",
+    "--episodes",
+    "1",
+    "--evaluate-every",
+    "1000",
+)
 SIZES = ("--config.hidden", "8", "--config.batch-size", "8", "--config.flow-steps", "2", "--config.critics", "2")
 LEFT = 3
 
