@@ -61,13 +61,14 @@ def adjoint_matching_loss(v: Array, v_base: Array, gs: Array) -> Array:
 
 def meanflow_target(u: Any, x_t: Array, v: Array, t: Array, r: Array) -> Array:
     """One Jacobian-vector product."""
-    derivative = jax.jvp(u, (x_t, t, r), (v, jnp.ones_like(t), jnp.zeros_like(r)))[1]
+    derivative: Array = jax.jvp(u, (x_t, t, r), (v, jnp.ones_like(t), jnp.zeros_like(r)))[1]
     return v + (r - t) * derivative
 
 
-def td_target_pessimistic(q_next: Array, reward: Array, discount: Any, mask: Array, rho: Any) -> Array:
+def td_target_pessimistic(q_next: Array, reward: Array, discount: float, mask: Array, rho: float) -> Array:
     """One expression."""
-    return reward + discount * mask * (q_next.mean(0) - rho * q_next.std(0))
+    lower: Array = q_next.mean(0) - rho * q_next.std(0)
+    return reward + discount * mask * lower
 
 
 def flow_td_target(reward: Array, discount: Array, s_next: Array) -> Array:

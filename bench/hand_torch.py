@@ -59,12 +59,12 @@ def adjoint_matching_loss(v: Tensor, v_base: Tensor, gs: Tensor) -> Tensor:
 @torch.no_grad()
 def meanflow_target(u: Any, x_t: Tensor, v: Tensor, t: Tensor, r: Tensor) -> Tensor:
     """One Jacobian-vector product."""
-    _, derivative = torch.func.jvp(u, (x_t, t, r), (v, torch.ones_like(t), torch.zeros_like(r)))
+    derivative: Tensor = torch.func.jvp(u, (x_t, t, r), (v, torch.ones_like(t), torch.zeros_like(r)))[1]
     return v + (r - t) * derivative
 
 
 @torch.no_grad()
-def td_target_pessimistic(q_next: Tensor, reward: Tensor, discount: Any, mask: Tensor, rho: Any) -> Tensor:
+def td_target_pessimistic(q_next: Tensor, reward: Tensor, discount: float, mask: Tensor, rho: float) -> Tensor:
     """One expression."""
     return reward + discount * mask * (q_next.mean(0) - rho * q_next.std(0, unbiased=False))
 

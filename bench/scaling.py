@@ -32,8 +32,8 @@ def scaling(largest_mapped: int, axes: dict[str, tuple[int, ...]] = AXES) -> Ite
         for backend in ("jax", "torch"):
             seconds = [_update_seconds(axis, value, backend) for value in values]
             yield fitted(axis, backend, values, seconds)
-    values = sorted({*(rows for rows in MAPPED_ROWS if rows < largest_mapped), largest_mapped})
-    yield fitted("rows on disk", "numpy", values, [mapped_seconds(rows) for rows in values])
+    mapped = [*(rows for rows in MAPPED_ROWS if rows < largest_mapped), largest_mapped]
+    yield fitted("rows on disk", "numpy", mapped, [mapped_seconds(rows) for rows in mapped])
 
 
 def fitted(axis: str, backend: str, values: Sequence[int], seconds: Sequence[float]) -> Row:

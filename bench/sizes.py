@@ -38,7 +38,8 @@ class Problem:
 
     def begun(self) -> int:
         """A number of updates after which every loss trains."""
-        return max([0, *(getattr(self.config, update.since) for update in self.algorithm.updates if update.since)])
+        moments = [getattr(self.config, update.since) for update in self.algorithm.updates if update.since]
+        return max(map(int, moments), default=0)
 
 
 def problem(method: str, size: str, rows: int = 10_000, **changes: Any) -> Problem:
