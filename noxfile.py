@@ -32,7 +32,7 @@ def _digest(paths: list[Path]) -> str:
 
 def _sources() -> list[Path]:
     folders = ("algorithms", "backends", "bench", "core", "interface", "reference", "training", "verification")
-    kinds = ("*.py", "*.toml")
+    kinds = ("*.py", "*.toml", "*.sh")
     found = [path for folder in folders for kind in kinds for path in (ROOT / folder).rglob(kind)]
     return [*found, ROOT / "pyproject.toml"]
 
@@ -91,7 +91,7 @@ def train(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
-    """Time every kernel and a whole QAM update on both backends; stores JSON and compares with the last run."""
+    """Time every kernel, and six methods against a control, on both backends; stores JSON. `-- --all` measures all."""
     shared_environment(session)
     session.run(str(BIN / "python"), "-m", "veloq.bench", *session.posargs, external=True)
 

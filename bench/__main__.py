@@ -1,14 +1,15 @@
-"""`python -m veloq.bench`: run the cases, store the figures as JSON, compare with the last stored run."""
+"""`veloq bench`: time kernels and updates, store the figures as JSON, compare with the last stored run.
+
+Without a section it times every kernel and the updates of six methods, each against its control. A section alone
+measures only that.
+"""
 
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,99 +18,121 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-PACKAGES = ("veloq", "numpy", "jax", "torch")
+from . import place
+from .record import Record, last_run, record, store
+
+SECTIONS = ("scaling", "evaluation", "memory", "compile")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run, store and compare; the exit code is pytest's."""
-    parser = argparse.ArgumentParser(prog="veloq.bench", description=__doc__)
+    options = _options(argv)
+    os.environ[place.DEVICE], os.environ[place.PRECISION] = options.device or _present(), options.precision
+    if options.full:
+        os.environ[place.FULL] = "1"
+    chosen = SECTIONS if options.all else [name for name in SECTIONS if getattr(options, name)]
+    code, raw = 0, None
+    if options.all or not chosen:
+        code, raw = _cases(_selection(options))
+        if raw is None:
+            return code or 1
+    console = Console()
+    sections = {}
+    for name in chosen:
+        console.print(f"measuring {name}")
+        sections[name] = list(_section(name, options))
+    made = record(raw, sections)
+    before = last_run(options.output, made)
+    path = store(made, options.output)
+    _show(console, made, before)
+    console.print(f"stored {path}" + (f", compared with {before['when']}" if before and raw else ""))
+    return code
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="veloq bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output", type=Path, default=Path("bench/results"), help="folder of the stored runs")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where torch sees it")
+    parser.add_argument("--precision", choices=("highest", "fast"), default="highest", help="of matrix products")
     parser.add_argument("-k", dest="select", default="", help="pytest expression that selects cases")
     parser.add_argument("--methods", action="store_true", help="time one update of every method, and nothing else")
-    options = parser.parse_args(argv)
-    chosen = "test_method_update" if options.methods else "not test_method_update"
-    select = f"({chosen}) and ({options.select})" if options.select else chosen
+    parser.add_argument("--full", action="store_true", help="every method at every size and number of seeds")
+    parser.add_argument("--all", action="store_true", help="the cases and every section")
+    parser.add_argument("--scaling", action="store_true", help="section: time against each size")
+    parser.add_argument("--mapped-rows", type=int, default=10_000_000, help="of the largest file on disk (400 B each)")
+    parser.add_argument("--evaluation", action="store_true", help="section: episodes against environments")
+    parser.add_argument("--episodes", type=int, default=8, help="of the section evaluation")
+    parser.add_argument("--memory", action="store_true", help="section: peak memory for one and eight seeds")
+    parser.add_argument("--compile", action="store_true", help="section: compile time, cache empty and filled")
+    return parser.parse_args(argv)
+
+
+def _present() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _selection(options: argparse.Namespace) -> str:
+    kind = "test_method_update" if options.methods else "not test_method_update"
+    return f"({kind}) and ({options.select})" if options.select else kind
+
+
+def _cases(select: str) -> tuple[int, dict[str, Any] | None]:
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch) / "benchmark.json"
         arguments = ["--pyargs", "veloq.bench", "-q", "-p", "no:cacheprovider", "--benchmark-disable-gc"]
         # What a framework says about itself is no failure of a measurement.
         arguments += ["-W", "ignore::DeprecationWarning"]
-        arguments += ["--benchmark-max-time=0.3", "--benchmark-min-rounds=3", "--benchmark-quiet"]
-        code = pytest.main([*arguments, f"--benchmark-json={raw}", "-k", select])
-        if not raw.exists() or not raw.read_text().strip():
-            return int(code) or 1
-        record = summary(json.loads(raw.read_text()))
-    before = last_run(options.output)
-    path = store(record, options.output)
-    show(record, before, path)
-    return int(code)
+        arguments += ["--benchmark-max-time=0.1", "--benchmark-min-rounds=3", "--benchmark-quiet"]
+        code = int(pytest.main([*arguments, f"--benchmark-json={raw}", "-k", select]))
+        written = raw.exists() and raw.read_text().strip()
+        return code, json.loads(written) if written else None
 
 
-def summary(raw: dict[str, Any]) -> dict[str, Any]:
-    """Device, versions, precision, commit and the median seconds of each case; no host names."""
-    seconds = {
-        case["name"]: case["stats"]["median"] / case["extra_info"].get("updates", 1) for case in raw["benchmarks"]
+def _section(name: str, options: argparse.Namespace) -> Iterable[Any]:
+    from .evaluating import evaluation
+    from .processes import compilation, memory
+    from .scaling import scaling
+
+    measures: dict[str, Callable[[], Iterable[Any]]] = {
+        "scaling": lambda: scaling(options.mapped_rows),
+        "evaluation": lambda: evaluation(options.episodes),
+        "memory": memory,
+        "compile": compilation,
     }
-    return {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": device(),
-        "versions": {package: _version(package) for package in PACKAGES},
-        "precision": "float32, highest",
-        "commit": _commit(),
-        "median_seconds": dict(sorted(seconds.items())),
-    }
+    return measures[name]()
 
 
-def device() -> str:
-    """The accelerator, else the processor and its number of cores."""
-
-    import torch
-
-    if torch.cuda.is_available():
-        return str(torch.cuda.get_device_name())
-    return f"{platform.machine()} CPU, {os.cpu_count()} cores"
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "absent"
+def _show(console: Console, made: Record, before: Record | None) -> None:
+    """Print milliseconds by case and the ratio to the earlier run, then the rows of each section."""
+    console.print(f"{made['device']}, {made['precision']}, {made['versions']}")
+    if made["median_seconds"]:
+        earlier = before["median_seconds"] if before else {}
+        rows = [
+            (name, f"{1000 * seconds:.3f}", f"{seconds / earlier[name]:.2f}" if name in earlier else "")
+            for name, seconds in made["median_seconds"].items()
+        ]
+        _table(console, "cases", ("case", "ms", "of last run"), rows)
+    for name, found in made["sections"].items():
+        _table(console, name, tuple(found[0]), [tuple(_shown(cell) for cell in row.values()) for row in found])
 
 
-def _commit() -> str:
-    answer = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
-
-
-def last_run(folder: Path) -> dict[str, Any] | None:
-    """The newest stored run on the same kind of device."""
-    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    same = [run for run in runs if run["device"] == device()]
-    return max(same, key=lambda run: run["when"]) if same else None
-
-
-def store(record: dict[str, Any], folder: Path) -> Path:
-    """Write the run beside the earlier ones."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{record['when'].replace(':', '').replace('+0000', '')}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    return path
-
-
-def show(record: dict[str, Any], before: dict[str, Any] | None, path: Path) -> None:
-    """Print milliseconds by case and the ratio to the earlier run."""
-    table = Table(title=f"{record['device']}, {record['precision']}, {record['versions']}")
-    table.add_column("case")
-    table.add_column("ms", justify="right")
-    table.add_column("of last run", justify="right")
-    earlier = before["median_seconds"] if before else {}
-    for name, seconds in record["median_seconds"].items():
-        ratio = f"{seconds / earlier[name]:.2f}" if name in earlier else ""
-        table.add_row(escape(name), f"{1000 * seconds:.3f}", ratio)
-    console = Console()
+def _table(console: Console, title: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    table = Table(title=title)
+    for name in head:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*map(escape, row))
     console.print(table)
-    console.print(f"stored {path}" + (f", compared with {before['when']}" if before else ", the first run here"))
+
+
+def _shown(cell: Any) -> str:
+    if isinstance(cell, list):
+        return " ".join(map(_shown, cell))
+    return f"{cell:.4g}" if isinstance(cell, float) else "–" if cell is None else str(cell)
 
 
 if __name__ == "__main__":

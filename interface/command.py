@@ -1,4 +1,4 @@
-"""The command line: train, data, evaluate, verify, list, version."""
+"""The command line: train, data, evaluate, verify, bench, list, version."""
 
 import difflib
 import importlib.metadata
@@ -23,6 +23,7 @@ USAGE = """usage: veloq COMMAND [OPTIONS]
   evaluate RUN          evaluate a run's policy on any backend
   data make NAME        put a data set in place: official, or made again
   verify                check every kernel and identity
+  bench                 time kernels, updates and evaluation on this machine
   list WHAT             methods, envs or kernels
   version               versions of veloq and of what it runs on
 
@@ -68,6 +69,7 @@ def _run(arguments: list[str]) -> int:
         "evaluate": _evaluate,
         "data": _data,
         "verify": _verify,
+        "bench": _bench,
         "list": _list,
         "version": _version,
     }
@@ -196,6 +198,11 @@ def _verify(arguments: list[str]) -> int:
     given = [f"--{name.replace('_', '-')}={value}" for name, value in vars(options).items() if value is not None]
     # pytest rewrites assertions and turns warnings into errors: it wants an interpreter that has loaded nothing.
     return subprocess.call([sys.executable, "-m", "veloq.verification", *given])
+
+
+def _bench(arguments: list[str]) -> int:
+    _require("bench,jax,torch", "pytest", "pytest_benchmark", "rich", "jax", "torch")
+    return subprocess.call([sys.executable, "-m", "veloq.bench", *arguments])
 
 
 def _list(arguments: list[str]) -> int:

@@ -23,6 +23,7 @@ from veloq.verification.test_contract import all_checks
         "generate_faults.py",
         "generate_methods.py",
         "generate_mutation.py",
+        "generate_performance.py",
         "generate_tolerances.py",
     ],
 )

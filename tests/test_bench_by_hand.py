@@ -1,0 +1,59 @@
+"""What the benchmarks compare with computes the same thing: kernels by hand, updates in the released style."""
+
+import jax
+import numpy as np
+import pytest
+from small_runs import small_values
+
+from veloq.algorithms import ALGORITHMS
+from veloq.backends.jax.batches import draw_batch, keys, windows
+from veloq.backends.jax.engine import find_device
+from veloq.bench.control import control
+from veloq.bench.runners import HAND, RUNNERS
+from veloq.bench.sizes import METHODS, advanced, problem
+from veloq.core.rows import SPECS
+from veloq.verification.assertions import assert_close
+
+
+@pytest.mark.parametrize("backend", RUNNERS)
+@pytest.mark.parametrize("name", HAND)
+def test_a_kernel_by_hand_returns_what_the_kernel_returns(name, backend):
+    spec, run = SPECS[name], RUNNERS[backend]
+    assert_close(run(spec, False, by_hand=True)(), run(spec, False)(), spec.tolerance, name, "float32")
+
+
+def small(method):
+    values = small_values(ALGORITHMS[method])
+    return problem(method, "quick", rows=2000, **values)
+
+
+def starts_of(backend, chosen):
+    """The window starts that the engine's seed 0 draws at each step."""
+    engine = chosen.engine(backend, 1)
+    if backend == "torch":
+        return lambda step: engine._draws.draw(0, step)[0].numpy()
+    rows = np.arange(len(chosen.data.rewards), dtype=np.float32)
+    numbered = chosen.data._replace(observations=rows[:, None])
+    windows_ = windows(numbered, chosen.config.chunk, chosen.config.discount, find_device("cpu"))
+    key = keys((0,), find_device("cpu"))[0]
+
+    def starts(step):
+        batch = draw_batch(windows_, jax.random.fold_in(key, step), chosen.config.batch_size, chosen.config.chunk)
+        return np.asarray(batch.observations[:, 0]).astype(np.int64)
+
+    return starts
+
+
+# The control knows no method by name; for JAX, which compiles each twice, one with every kind of schedule suffices.
+@pytest.mark.parametrize(
+    ("method", "backend"), [*((method, "torch") for method in METHODS), ("qam", "jax"), ("rebrac", "jax")]
+)
+def test_the_control_computes_the_update_of_the_engine(method, backend):
+    chosen = small(method)
+    engine = chosen.engine(backend, 1)
+    state, _ = engine.run(advanced(engine, chosen.begun()), 3)
+    flat = engine.export(state)
+    online = control(chosen, backend, starts_of(backend, chosen))(3)
+    for network, tree in online.items():
+        for name, value in tree.items():
+            assert_close(value, flat[f"online/{network}/{name}"][0], "network", f"{network}/{name}", "float32")
