@@ -28,5 +28,5 @@ def let_go() -> None:
         _count["programs"] = 0
 
 
-def _noticed(event: str, _seconds: float, **_about: str | int) -> None:
+def _noticed(event: str, duration_secs: float, **_about: str | int) -> None:
     _count["programs"] += event == COMPILED
