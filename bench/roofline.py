@@ -5,16 +5,15 @@ rate, and its arguments read and results written once at the rate of a copy. Wor
 program can be faster, unless the data stays in a cache that the copy of a large array does not see.
 """
 
-import time
 from collections.abc import Callable
 from functools import cache
-from statistics import median
 from typing import Any, NamedTuple
 
 from ..core.spec import Spec
 from . import place
 from .cases import inputs, network_weights
 from .runners import torch_runner
+from .timing import median_seconds
 
 SIDE, COPIED, ROUNDS = 1024, 1 << 25, 5
 
@@ -68,12 +67,7 @@ def _network(kind: str) -> bool:
 
 def _seconds(run: Callable[[], Any]) -> float:
     run()
-    taken = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - began)
-    return median(taken)
+    return median_seconds(run, ROUNDS)
 
 
 def _jax_probes() -> tuple[Callable[[], Any], Callable[[], Any]]:

@@ -1,15 +1,14 @@
 """How the time of an update grows with each size, with the fitted exponent."""
 
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
 from .sizes import Problem, problem
+from .timing import median_seconds
 
 Row = dict[str, Any]
 ROUNDS = 3
@@ -68,7 +67,7 @@ def _update_seconds(axis: str, value: int, backend: str, updates: int = 5) -> fl
         # Metrics come back as NumPy arrays, so the updates are done when this returns.
         state, _ = engine.run(state, updates)
 
-    return _median_seconds(run) / updates
+    return median_seconds(run, ROUNDS) / updates
 
 
 def mapped_seconds(rows: int, batches: int = 20) -> float:
@@ -89,13 +88,4 @@ def mapped_seconds(rows: int, batches: int = 20) -> float:
             for _ in range(batches):
                 np.take(opened, rng.integers(rows, size=BATCH), axis=0)
 
-        return _median_seconds(gather) / batches
-
-
-def _median_seconds(run: Callable[[], None]) -> float:
-    taken = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - began)
-    return median(taken)
+        return median_seconds(gather, ROUNDS) / batches
