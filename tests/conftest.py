@@ -1,15 +1,11 @@
-"""Makes `tree` and `small_runs` importable by the tests beside it; which cores and methods this run of them takes."""
+"""Which cores and methods this run of the tests takes."""
 
 import datetime
 import os
-import sys
-from pathlib import Path
 
 import pytest
 
 from veloq.verification import cores
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 THIRD = "VELOQ_THIRD"
 
