@@ -1,4 +1,4 @@
-"""Which cores and methods this run of the tests takes."""
+"""Which cores, methods and bad files this run of the tests takes."""
 
 import datetime
 import os
@@ -8,20 +8,28 @@ import pytest
 from veloq.verification import cores
 
 THIRD = "VELOQ_THIRD"
+TENTH = "VELOQ_TENTH"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-methods", action="store_true", help="train every method, not today's third of them")
+    parser.addoption("--faults", action="store_true", help="read every bad file, not today's tenth of them")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         cores.keep_to_share(config.workerinput)
-    # Said once, so that every worker of a run takes the same third, also around midnight.
-    os.environ.setdefault(THIRD, str(datetime.date.today().timetuple().tm_yday % 3))
+    # Said once, so that every worker of a run takes the same shares, also around midnight.
+    day = datetime.date.today().timetuple().tm_yday
+    os.environ.setdefault(THIRD, str(day % 3))
+    os.environ.setdefault(TENTH, str(day % 10))
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    if config.getoption("--all-methods"):
-        return "methods that train: all"
-    return f"methods that train: third {os.environ[THIRD]} of 0, 1, 2; {THIRD} chooses another, --all-methods all"
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    third, tenth = os.environ[THIRD], os.environ[TENTH]
+    methods = f"third {third} of 0, 1, 2; {THIRD} chooses another, --all-methods all"
+    files = f"tenth {tenth} of 0 to 9; {TENTH} chooses another, --faults all"
+    return [
+        f"methods that train: {'all' if config.getoption('--all-methods') else methods}",
+        f"bad files that are read: {'all' if config.getoption('--faults') else files}",
+    ]

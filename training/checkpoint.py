@@ -12,11 +12,14 @@ import numpy as np
 
 from ..core.engine import FlatState
 from ..core.errors import CheckpointError
+from .untrusted import check_types, read_object, refusing
 
 FORMAT = 1
 STATE = "state.safetensors"
 MANIFEST = "manifest.json"
 KEEP = 2
+# What a loop must know to go on: whether this step's scores are in, and how long metrics.jsonl was.
+PROGRESS = {"evaluated": bool, "metrics_bytes": int}
 
 
 @dataclass(frozen=True)
@@ -78,22 +81,21 @@ def load(folder: Path, run: str | None = None) -> Checkpoint:
     Raises:
         CheckpointError: something is missing, damaged or belongs to another run.
     """
-    from safetensors import SafetensorError
     from safetensors.numpy import load as deserialise
 
     manifest = _read_manifest(folder)
     if run is not None and manifest["run"] != run:
         raise CheckpointError(f"{folder}: belongs to another run")
-    try:
-        payload = (folder / STATE).read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{folder / STATE}: cannot be read ({error.strerror})") from error
+    file = folder / STATE
+    with refusing(file, "readable", CheckpointError):
+        payload = file.read_bytes()
     if hashlib.sha256(payload).hexdigest() != manifest["files"][STATE]:
-        raise CheckpointError(f"{folder / STATE}: damaged, its SHA-256 differs from the manifest's")
-    try:
+        raise CheckpointError(f"{file}: damaged, its SHA-256 differs from the manifest's")
+    with refusing(file, "a safetensors file", CheckpointError):
         state = deserialise(payload)
-    except SafetensorError as error:
-        raise CheckpointError(f"{folder / STATE}: not a safetensors file ({error})") from error
+    step = state.get("step")
+    if step is None or step.shape or step.dtype.kind != "i" or step != manifest["step"]:
+        raise CheckpointError(f"{file}: damaged, its step is not the {manifest['step']} of the manifest")
     return Checkpoint(manifest["step"], state, manifest["run"], manifest["progress"])
 
 
@@ -128,17 +130,15 @@ def _steps(run: Path) -> list[Path]:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: damaged, not JSON") from error
+    manifest = read_object(path, CheckpointError)
     expected = {"format": int, "run": str, "step": int, "progress": dict, "files": dict}
-    if not isinstance(manifest, dict) or any(not isinstance(manifest.get(key), kind) for key, kind in expected.items()):
-        raise CheckpointError(f"{path}: damaged, expected the keys {', '.join(expected)}")
-    if manifest["format"] != FORMAT or not isinstance(manifest["files"].get(STATE), str):
-        raise CheckpointError(f"{path}: format {manifest['format']}, expected {FORMAT} with a hash of {STATE}")
+    check_types(path, manifest, expected, CheckpointError)
+    check_types(path, manifest["progress"], PROGRESS, CheckpointError)
+    check_types(path, manifest["files"], {STATE: str}, CheckpointError)
+    if manifest["format"] != FORMAT:
+        raise CheckpointError(f"{path}: format {manifest['format']}, expected {FORMAT}")
+    if manifest["step"] < 0 or manifest["progress"]["metrics_bytes"] < 0:
+        raise CheckpointError(f"{path}: damaged, a number below 0")
     return manifest
 
 

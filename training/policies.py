@@ -16,7 +16,6 @@ from .backends import policy_function
 from .evaluation import EvaluationResult, evaluate
 from .run_folder import RunFolder
 from .scoring import noise_shapes
-from .settings import find_algorithm, make_config
 
 
 def load_policy(run: Path, backend: str = "reference", seed: int | None = None, behaviour: bool = False) -> Policy:
@@ -38,8 +37,7 @@ def load_policy(run: Path, backend: str = "reference", seed: int | None = None, 
     """
     function = policy_function(backend)
     folder = RunFolder.open(run)
-    algorithm = find_algorithm(folder.config["method"])
-    config = make_config(algorithm, folder.config["config"])
+    algorithm, config = folder.method()
     dimensions = Dimensions(**folder.config["dimensions"])
     seeds = folder.config["seeds"]
     if seed is None:
@@ -62,9 +60,9 @@ def evaluate_run(run: Path, backend: str, episodes: int, workers: int = 2, behav
     Raises:
         UsageError, CheckpointError, MissingBackendError: as `load_policy`.
     """
-    config = RunFolder.open(run).config
-    algorithm = find_algorithm(config["method"])
-    values = make_config(algorithm, config["config"])
+    folder = RunFolder.open(run)
+    config = folder.config
+    algorithm, values = folder.method()
     dimensions = Dimensions(**config["dimensions"])
     policies = [load_policy(run, backend, seed, behaviour) for seed in config["seeds"]]
     noise = noise_shapes(algorithm, values, dimensions)
@@ -86,10 +84,16 @@ def stacked(policies: list[Policy]) -> Policy:
 
 
 def forest(state: FlatState, part: str, seed_index: int) -> Forest:
-    """The online or target parameters of one seed out of a flat state."""
+    """The online or target parameters of one seed out of a flat state.
+
+    Raises:
+        CheckpointError: an array has another name or no such seed.
+    """
     trees: Forest = {}
     for name, value in state.items():
         if name.startswith(f"{part}/"):
+            if name.count("/") != 2 or value.ndim == 0 or len(value) <= seed_index:
+                raise CheckpointError(f"the state's array {name!r} is not one of seed {seed_index} of a network")
             _, network, parameter = name.split("/")
             trees.setdefault(network, {})[parameter] = value[seed_index]
     return trees

@@ -10,14 +10,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..core.algorithm import Algorithm, Dimensions
 from ..core.errors import CheckpointError, UsageError
+from .settings import find_algorithm, make_config
+from .untrusted import check_types, read_object, refusing
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 REPORT = "report.html"
 PACKAGES = ("veloq", "numpy", "jax", "jaxlib", "torch", "mujoco", "dm_control", "gymnasium", "ogbench")
 # What a checkpoint depends on; the rest of config.json may differ between the sessions of one run.
-IDENTITY = ("method", "env", "config", "dimensions", "seeds", "precision", "data_sha256")
+IDENTITY = {
+    "method": str,
+    "env": str,
+    "config": dict,
+    "dimensions": dict,
+    "seeds": list,
+    "precision": str,
+    "data_sha256": str,
+}
+DIMENSIONS = dict.fromkeys(Dimensions._fields, int)
 
 
 class RunFolder:
@@ -58,13 +70,17 @@ class RunFolder:
         file = path / CONFIG
         if not file.is_file():
             raise UsageError(f"{path}: not a run folder, it has no {CONFIG}")
-        try:
-            config = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{file}: damaged ({error})") from error
-        missing = [key for key in (*IDENTITY, "backend") if not isinstance(config, dict) or key not in config]
+        config = read_object(file, CheckpointError)
+        described = {**IDENTITY, "backend": str}
+        missing = [key for key in described if key not in config]
         if missing:
             raise CheckpointError(f"{file}: missing key {', '.join(missing)}")
+        check_types(file, config, described, CheckpointError)
+        check_types(file, config["dimensions"], DIMENSIONS, CheckpointError)
+        if config["dimensions"].keys() != DIMENSIONS.keys() or min(config["dimensions"].values()) < 1:
+            raise CheckpointError(f"{file}: damaged, dimensions {config['dimensions']}")
+        if not config["seeds"] or any(type(seed) is not int for seed in config["seeds"]):
+            raise CheckpointError(f"{file}: damaged, expected seeds to be whole numbers, at least one")
         return cls(path, config)
 
     @property
@@ -72,6 +88,18 @@ class RunFolder:
         """SHA-256 of what makes a checkpoint this run's."""
         wanted = {key: self.config[key] for key in IDENTITY}
         return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+
+    def method(self) -> tuple[Algorithm, Any]:
+        """The algorithm and its Config.
+
+        Raises:
+            CheckpointError: config.json names another method or hyper-parameter than there are.
+        """
+        try:
+            algorithm = find_algorithm(self.config["method"])
+            return algorithm, make_config(algorithm, self.config["config"])
+        except UsageError as error:
+            raise CheckpointError(f"{self.path / CONFIG}: {error}") from error
 
     def note_resumed(self, step: int, changes: Mapping[str, Any]) -> None:
         """Add a session to config.json."""
@@ -86,13 +114,16 @@ class RunFolder:
 
     def records(self) -> list[dict[str, Any]]:
         """Every line of metrics.jsonl; a half-written last line is left out."""
+        file = self.path / METRICS
+        with refusing(file, "readable", CheckpointError):
+            lines = file.read_bytes().split(b"\n")
         records: list[dict[str, Any]] = []
-        lines = (self.path / METRICS).read_text(encoding="utf-8").split("\n")
         for number, line in enumerate(lines[:-1], 1):
-            try:
-                records.append(json.loads(line))
-            except ValueError as error:
-                raise CheckpointError(f"{self.path / METRICS}: line {number} is damaged") from error
+            with refusing(file, f"JSON in line {number}", CheckpointError):
+                record = json.loads(line)
+            if not isinstance(record, dict):
+                raise CheckpointError(f"{file}: line {number} is damaged, expected a JSON object")
+            records.append(record)
         return records
 
     def metrics_bytes(self) -> int:

@@ -145,9 +145,13 @@ def _size(name: str, value: Any, least: int = 1) -> None:
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UsageError(f"{name} must be a number, got {value!r}")
-    if not math.isfinite(value):
-        raise UsageError(f"{name} must be finite, got {value}")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond every float
+        number = math.inf
+    if not math.isfinite(number):
+        raise UsageError(f"{name} must be finite, got {number}")
+    return number
 
 
 def _range(algorithm: Algorithm, name: str, value: float) -> None:

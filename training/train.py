@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ..core.algorithm import Dimensions
 from ..core.engine import Engine, Transitions
-from ..core.errors import DataError, DivergenceError, UsageError
+from ..core.errors import CheckpointError, DataError, DivergenceError, UsageError
 from . import checkpoint
 from .backends import check_device, engine_class
 from .data import load_task, make
@@ -23,9 +23,13 @@ from .loop import Loop, Outcome
 from .presets import TunedValues, tuned_values
 from .progress import Progress
 from .report import write_report
-from .run_folder import RunFolder, commit, versions
+from .run_folder import CONFIG, RunFolder, commit, versions
 from .scoring import Scorer
-from .settings import Settings, check_settings, config_values, find_algorithm, make_config
+from .settings import Settings, check_settings, config_values
+from .untrusted import check_types
+
+# The words of config.json; its numbers are checked as those of the command line are.
+STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "device", "data_directory"), str)
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,16 @@ def resume(run: Path, console: Console, **changes: Any) -> Outcome:
 
 
 def stored_settings(folder: RunFolder) -> Settings:
-    """The settings that config.json describes."""
+    """The settings that config.json describes.
+
+    Raises:
+        CheckpointError: a word is missing or the hyper-parameters make no sense.
+    """
     config = folder.config
+    check_types(folder.path / CONFIG, config, STORED, CheckpointError)
     values: dict[str, Any] = {name.name: config.get(name.name) for name in dataclasses.fields(Settings)}
     values |= {
-        "config": make_config(find_algorithm(config["method"]), config["config"]),
+        "config": folder.method()[1],
         "tuned": config.get("tuned", "released"),
         "seeds": tuple(config["seeds"]),
         "directory": folder.path.parent,

@@ -3,9 +3,7 @@
 import hashlib
 import json
 import os
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import DataError
+from ..untrusted import check_types, read_object
+from .columns import ACTIONS, FLAG, Column, Columns, column_findings
+from .npz import read_arrays
 
-REQUIRED = ("observations", "actions", "terminals", "qpos", "qvel")
+LAYOUT = {
+    "observations": Column(2),
+    "actions": ACTIONS,
+    "terminals": FLAG,
+    "qpos": Column(2),
+    "qvel": Column(2),
+    "button_states": Column(2, "iu", required=False),
+}
+MANIFEST = {"seed": int, "episodes": int, "transitions": int, "versions": dict, "sha256": dict}
 SIMULATOR = ("mujoco", "ogbench", "gymnasium", "dm_control", "numpy")
-Columns = dict[str, npt.NDArray[Any]]
 
 
 def data_directory(directory: Path | None = None) -> Path:
@@ -47,52 +55,39 @@ def read_columns(path: Path) -> Columns:
         DataError: the file is missing, is not an npz archive, or lacks a key, or one has another dtype or shape,
             is not finite, or the last row does not end an episode.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such data file; make it with `veloq data make {path.stem}`")
-    try:
-        # Opened here: when the archive is damaged numpy leaves a file that it opened itself open.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise ValueError("a single array, not an archive")
-            with archive:
-                columns = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: not a readable npz file ({error})") from error
+    columns = read_unchecked(path)
     check_columns(path, columns)
     return columns
 
 
+def read_unchecked(path: Path) -> Columns:
+    """The columns of the layout that an npz file holds, whatever is in them.
+
+    Raises:
+        DataError: the file is missing or is not an npz archive of numbers.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such data file; make it with `veloq data make {path.stem}`")
+    return read_arrays(path, tuple(LAYOUT))
+
+
 def check_columns(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
     """Raise DataError, naming file, key and problem, unless the columns are an OGBench data set."""
-    missing = [key for key in REQUIRED if key not in columns]
-    if missing:
-        raise DataError(f"{path}: missing key {', '.join(missing)}; expected {', '.join(REQUIRED)}")
-    rows = len(columns["terminals"]) if columns["terminals"].ndim == 1 else -1
-    for key in (*REQUIRED, *(k for k in ("button_states",) if k in columns)):
-        _check_column(path, key, columns[key], rows)
+    for finding in findings(columns):
+        raise DataError(f"{path}: {finding}")
+
+
+def findings(columns: Mapping[str, npt.NDArray[Any]]) -> Iterator[str]:
+    """What keeps columns from being an OGBench data set, one line each."""
+    found = list(column_findings(LAYOUT, columns))
+    yield from found
+    if "terminals" not in columns or any(line.startswith("terminals") for line in found):
+        return
     ends = np.flatnonzero(columns["terminals"])
-    if len(ends) == 0 or ends[-1] != rows - 1:
-        raise DataError(f"{path}: terminals: the last row does not end an episode, the file is cut short")
-    if np.diff(ends, prepend=-1).min() < 2:
-        raise DataError(f"{path}: terminals: an episode has a single row and so no transition")
-
-
-def _check_column(path: Path, key: str, column: npt.NDArray[Any], rows: int) -> None:
-    dimensions = 1 if key == "terminals" else 2
-    kinds = {"terminals": "bfiu", "button_states": "iu"}.get(key, "f")
-    if column.ndim != dimensions or len(column) != rows:
-        expected = "rows" if dimensions == 1 else "rows, features"
-        raise DataError(f"{path}: {key}: shape {column.shape}, expected ({expected}) with {rows} rows")
-    if column.dtype.kind not in kinds:
-        raise DataError(f"{path}: {key}: dtype {column.dtype} not expected here")
-    if column.dtype.kind == "f" and not np.isfinite(column).all():
-        row = int(np.flatnonzero(~np.isfinite(column.reshape(rows, -1)).all(axis=1))[0])
-        raise DataError(f"{path}: {key}: NaN or infinite value, first in row {row}")
-    if key == "actions" and np.abs(column).max() > 1 + 1e-6:
-        raise DataError(f"{path}: actions: value {np.abs(column).max():.3g} outside [-1, 1]")
-    if key == "terminals" and not np.isin(column, (0, 1)).all():
-        raise DataError(f"{path}: terminals: values other than 0 and 1")
+    if len(ends) == 0 or ends[-1] != len(columns["terminals"]) - 1:
+        yield "terminals: the last row does not end an episode, the file is cut short"
+    elif np.diff(ends, prepend=-1).min() < 2:
+        yield "terminals: an episode has a single row and so no transition"
 
 
 def write_data_set(train: Path, train_rows: Columns, validation_rows: Columns, facts: dict[str, Any]) -> None:
@@ -131,17 +126,15 @@ def read_manifest(train: Path) -> dict[str, Any] | None:
     """The manifest of a data file, None for an official file.
 
     Raises:
-        DataError: the manifest is not a JSON object.
+        DataError: the manifest is not a JSON object with what a manifest says.
     """
     path = manifest_path(train)
     if not path.is_file():
         return None
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error})") from error
-    if not isinstance(manifest, dict):
-        raise DataError(f"{path}: expected a JSON object")
+    manifest = read_object(path, DataError)
+    check_types(path, manifest, MANIFEST, DataError)
+    for key in ("versions", "sha256"):
+        check_types(path, manifest[key], dict.fromkeys(manifest[key], str), DataError)
     return manifest
 
 

@@ -93,14 +93,9 @@ def verify_files(train: Path) -> dict[str, Any] | None:
     manifest = read_manifest(train)
     if manifest is not None:
         for path in (train, validation_path(train)):
-            if path.is_file() and sha256(path) != _digest(manifest, path):
+            if path.is_file() and sha256(path) != manifest["sha256"].get(path.name):
                 raise DataError(f"{path}: differs from its manifest; make it again: veloq data make {train.stem}")
     return manifest
-
-
-def _digest(manifest: dict[str, Any], path: Path) -> str | None:
-    digests = manifest.get("sha256")
-    return digests.get(path.name) if isinstance(digests, dict) else None
 
 
 def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Console) -> bool:
@@ -117,7 +112,7 @@ def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Co
     wanted = {"protocol": PROTOCOL, "seed": seed, "episodes": episodes, "versions": simulator_versions()}
     if any(manifest.get(key) != value for key, value in wanted.items()):
         return False
-    if any(sha256(path) != _digest(manifest, path) for path in (train, validation_path(train))):
+    if any(sha256(path) != manifest["sha256"].get(path.name) for path in (train, validation_path(train))):
         return False
     _say(console, f"{train} is in place: {manifest['transitions']} transitions, seed {seed}")
     return True

@@ -10,7 +10,8 @@ from rich.console import Console
 from ..randomness import seeded_global_generator
 from ..simulator import make_environment
 from .catalogue import Task, find_task
-from .files import Columns, data_directory, read_columns, simulator_versions, train_path, validation_path
+from .columns import Columns
+from .files import data_directory, read_columns, simulator_versions, train_path, validation_path
 from .make import verify_files
 
 Array = npt.NDArray[np.float32]
