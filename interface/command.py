@@ -22,6 +22,8 @@ USAGE = """usage: veloq COMMAND [OPTIONS]
   train --resume RUN    continue a run
   evaluate RUN          evaluate a run's policy on any backend
   data make NAME        put a data set in place: official, or made again
+  data info NAME|FILE   shapes, episodes, lengths and returns of a data file
+  data check FILE       what is wrong with a data file, one line each
   verify                check every kernel and identity
   bench                 time kernels, updates and evaluation on this machine
   list WHAT             methods, envs or kernels
@@ -162,32 +164,10 @@ def _evaluate(arguments: list[str]) -> int:
 
 
 def _data(arguments: list[str]) -> int:
-    from .options import DataOptions, parse
-
-    if not arguments or arguments[0] not in ("make", "-h", "--help"):
-        raise UsageError("data: the only command is `veloq data make NAME`")
     _require_training()
-    rest = arguments[1:] if arguments[0] == "make" else arguments
-    if not rest or (rest[0].startswith("-") and rest[0] not in ("-h", "--help")):
-        raise UsageError("data make: name a data set first, for instance pointmaze-medium-navigate-v0")
-    help_only = rest[0] in ("-h", "--help")
-    options = parse(DataOptions, rest if help_only else rest[1:], "veloq data make NAME")
-    from rich.console import Console
+    from .data_command import run
 
-    from .training.data.make import make
-
-    console = Console()
-    path = make(
-        rest[0],
-        options.transitions,
-        options.seed,
-        options.workers,
-        options.data_directory,
-        console,
-        options.source,
-    )
-    print(path)
-    return 0
+    return run(arguments)
 
 
 def _verify(arguments: list[str]) -> int:

@@ -102,6 +102,16 @@ class DataOptions:
 
 
 @dataclass(frozen=True)
+class DataInfoOptions:
+    """Shapes, episodes, lengths and returns of a data file."""
+
+    picture: Path | None = None
+    """draw histograms of lengths and returns into this PNG file"""
+    data_directory: Path | None = None
+    """where named data sets are; default $VELOQ_DATA or `data`"""
+
+
+@dataclass(frozen=True)
 class VerifyOptions:
     """Check every kernel and identity, print the table and write the two reports."""
 

@@ -15,7 +15,7 @@ from veloq.training.data.catalogue import DataSet, find_data_set, find_task, tas
 from veloq.training.data.collection import TRAIN, VALIDATION, collect_episodes, episode_seeds
 from veloq.training.data.files import read_columns, validation_path
 from veloq.training.data.pointmaze import PointMazeCollector, cells_at_distance, make_collector, maze_cells
-from veloq.training.data.relabel import ACTION_LIMIT
+from veloq.training.data.transitions import ACTION_LIMIT
 
 # The simulator's own warnings: a renderer without display, the arm's action space.
 pytestmark = [

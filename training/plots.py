@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from .picture import save_picture
 
 Records = Sequence[Mapping[str, Any]]
 Curve = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
@@ -48,7 +49,7 @@ def draw_losses(records: Records, seeds: Sequence[int], path: Path) -> bool:
         if (curve[1] > 0).all() and curve[1].max() > 20 * curve[1].min():
             axes.set_yscale("log")
         axes.set_title(name.replace("_", " "), fontsize=10)
-    _save(figure, path)
+    save_picture(figure, path)
     return True
 
 
@@ -67,7 +68,7 @@ def draw_success(records: Records, seeds: Sequence[int], path: Path) -> bool:
     axes.set_ylim(-0.03, 1.03)
     axes.set_ylabel("success rate")
     axes.legend(fontsize=8)
-    _save(figure, path)
+    save_picture(figure, path)
     return True
 
 
@@ -82,10 +83,3 @@ def _lines(axes: Axes, curve: Curve, seeds: Sequence[int], marker: str) -> None:
         axes.plot(steps, values[:, index], marker=marker, linewidth=1.3, label=f"seed {seed}")
     axes.set_xlabel("updates")
     axes.grid(alpha=0.25)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    FigureCanvasAgg(figure)
-    partial = path.with_name(f".{path.name}.partial")
-    figure.savefig(partial, format="png", dpi=110)
-    partial.replace(path)

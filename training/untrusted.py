@@ -1,7 +1,7 @@
 """Files are not trusted: bounded in what they may make us allocate, and every refusal names the file."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def read_object(path: Path, kind: type[VeloqError]) -> dict[str, Any]:
     return value
 
 
-def check_types(path: Path, found: dict[str, Any], expected: dict[str, type], kind: type[VeloqError]) -> None:
+def check_types(path: Path, found: Mapping[str, Any], expected: Mapping[str, type], kind: type[VeloqError]) -> None:
     """Raise `kind` unless every expected key holds a value of its type; a bool is no int here."""
     for key, wanted in expected.items():
         if type(found.get(key)) is not wanted:

@@ -1,10 +1,8 @@
 """Transitions of one task: rewards and masks from the current state, by ogbench's own relabelling."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 
 from ..randomness import seeded_global_generator
@@ -13,34 +11,7 @@ from .catalogue import Task, find_task
 from .columns import Columns
 from .files import data_directory, read_columns, simulator_versions, train_path, validation_path
 from .make import verify_files
-
-Array = npt.NDArray[np.float32]
-ACTION_LIMIT = 1.0 - 1e-5
-
-
-@dataclass(frozen=True)
-class TransitionData:
-    """All float32; rows in the order of the file, episodes one after the other.
-
-    Attributes:
-        observations, next_observations: (N, O).
-        actions: (N, A), clipped to ±(1 - 1e-5) as the published methods do.
-        rewards: (N,), of the current state.
-        masks: (N,), 0 where the task is done in the current state, so that nothing is bootstrapped.
-        terminals: (N,), 1 at the last transition of each episode; says nothing about success.
-        origin: one line on where the rows come from.
-    """
-
-    observations: Array
-    actions: Array
-    next_observations: Array
-    rewards: Array
-    masks: Array
-    terminals: Array
-    origin: str = ""
-
-    def __len__(self) -> int:
-        return len(self.rewards)
+from .transitions import ACTION_LIMIT, Array, TransitionData
 
 
 def load_task(
@@ -79,7 +50,7 @@ def load_task(
             line = f"warning: {train.name} was made with {', '.join(differing)}"
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     rewards, masks = relabel(task, columns)
-    return _transitions(columns, rewards, masks, origin)
+    return transitions(columns, rewards, masks, origin)
 
 
 def relabel(task: Task, columns: Columns) -> tuple[Array, Array]:
@@ -99,7 +70,8 @@ def relabel(task: Task, columns: Columns) -> tuple[Array, Array]:
     return rows["rewards"], rows["masks"]
 
 
-def _transitions(columns: Columns, rewards: Array, masks: Array, origin: str) -> TransitionData:
+def transitions(columns: Columns, rewards: Array, masks: Array, origin: str) -> TransitionData:
+    """Every row but the last of each episode, with the row after it; rewards and masks (rows,) of all rows."""
     ends = columns["terminals"].astype(bool)
     current = np.flatnonzero(~ends)
     observations = columns["observations"].astype(np.float32, copy=False)

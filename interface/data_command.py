@@ -1,0 +1,77 @@
+"""`veloq data`: put data sets in place, say what is in a file and what is wrong with it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .core.errors import UsageError
+from .options import DataInfoOptions, DataOptions, parse
+
+HELP = ("-h", "--help")
+FAULTY = 1
+
+
+def run(arguments: list[str]) -> int:
+    """One data command.
+
+    Returns:
+        0, or 1 when a checked file has faults.
+    """
+    if arguments and arguments[0] in HELP:
+        arguments = ["make", *arguments]
+    commands: dict[str, Callable[[list[str]], int]] = {"make": _make, "info": _info, "check": _check}
+    if not arguments or arguments[0] not in commands:
+        raise UsageError("data: the commands are `veloq data make NAME`, `info NAME|FILE` and `check FILE`")
+    return commands[arguments[0]](arguments[1:])
+
+
+def _make(arguments: list[str]) -> int:
+    name, rest = _split(arguments, "data make: name a data set first, for instance pointmaze-medium-navigate-v0")
+    options = parse(DataOptions, rest, "veloq data make NAME")
+    from rich.console import Console
+
+    from .training.data.make import make
+
+    path = make(
+        name,
+        options.transitions,
+        options.seed,
+        options.workers,
+        options.data_directory,
+        Console(),
+        options.source,
+    )
+    print(path)
+    return 0
+
+
+def _info(arguments: list[str]) -> int:
+    name, rest = _split(arguments, "data info: name a data set or a file first")
+    options = parse(DataInfoOptions, rest, "veloq data info NAME|FILE")
+    from .training.data.inspection import draw, inspect
+
+    inspection = inspect(name, options.data_directory)
+    for title, value in inspection.lines():
+        print(f"{title:<18} {value}")
+    if options.picture is not None:
+        draw(inspection, options.picture)
+        print(f"{'picture':<18} {options.picture}")
+    return 0
+
+
+def _check(arguments: list[str]) -> int:
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        raise UsageError("data check: name one file, `veloq data check FILE`")
+    from .training.data.inspection import check
+
+    found = check(Path(arguments[0]))
+    print("\n".join(found) if found else f"{arguments[0]}: nothing wrong")
+    return FAULTY if found else 0
+
+
+def _split(arguments: list[str], complaint: str) -> tuple[str, list[str]]:
+    """The name that comes first, and the options after it; only --help may stand alone."""
+    if arguments and arguments[0] in HELP:
+        return "", arguments
+    if not arguments or arguments[0].startswith("-"):
+        raise UsageError(complaint)
+    return arguments[0], arguments[1:]
