@@ -16,7 +16,7 @@ from written import written
 from veloq.algorithms import ALGORITHMS
 from veloq.algorithms.tuned import domains, tables
 from veloq.core.algorithm import Algorithm
-from veloq.training.presets import preset
+from veloq.training.presets import QUICK, preset
 from veloq.training.settings import config_values, make_config
 
 DOCS = Path(__file__).resolve().parent
@@ -26,6 +26,8 @@ SPEEDS = DOCS.parent / "bench" / "results"
 ENV = "pointmaze-medium-navigate-singletask-v0"
 KEPT = ("backend", "updates", "episodes", "seeds", "precision", "transitions")
 BACKENDS = ("jax", "torch")
+# Updates of the table unless a cell says another number.
+USUAL = QUICK["pointmaze"].updates
 
 
 def page() -> str:
@@ -57,11 +59,13 @@ def _overview(names: list[str]) -> str:
 
 
 def _success(name: str, record: dict[str, Any] | None) -> str:
-    """What a run reached whose hyper-parameters are those of today's preset."""
+    """What a run reached whose hyper-parameters and updates are those of today's preset."""
     quick = preset("quick", name, ENV)
-    if record is None or record["config"] != config_values(make_config(ALGORITHMS[name], quick.values)):
+    today = {"updates": quick.updates, "config": config_values(make_config(ALGORITHMS[name], quick.values))}
+    if record is None or any(record[each] != value for each, value in today.items()):
         return "–"
-    return ", ".join(f"{value:.2f}" for value in record["success"])
+    reached = ", ".join(f"{value:.2f}" for value in record["success"])
+    return reached if quick.updates == USUAL else f"{reached} after {quick.updates}"
 
 
 def _speeds() -> dict[tuple[str, str], float]:
