@@ -254,7 +254,7 @@ def _version(arguments: list[str]) -> int:
 
 
 def _require_training() -> None:
-    _require("train,jax", "tyro", "rich", "ogbench", "safetensors", "matplotlib")
+    _require("train,jax", "tyro", "rich", "ogbench", "safetensors", "h5py", "matplotlib")
 
 
 def _require(extra: str, *modules: str) -> None:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from hypothesis import strategies as st
 
 from veloq.core.errors import CheckpointError, DataError, VeloqError
 from veloq.training import checkpoint
 from veloq.training.checkpoint import Checkpoint
+from veloq.training.data.d4rl import load_d4rl
 from veloq.training.data.files import read_columns, read_manifest
 from veloq.training.run_folder import CONFIG, METRICS, RunFolder
 from veloq.training.train import stored_settings
@@ -40,6 +42,36 @@ def columns(rows: int = 6) -> dict[str, np.ndarray]:
         key: rng.uniform(-1, 1, (rows, 2)).astype(np.float32) for key in ("observations", "actions", "qpos", "qvel")
     }
     return {**found, "terminals": np.arange(rows) % (rows // 2) == rows // 2 - 1}
+
+
+def d4rl_columns(rows: int = 12, seed: int = 0) -> dict[str, np.ndarray]:
+    """Rows of a D4RL file, with terminals and timeouts at random."""
+    rng = np.random.default_rng(seed)
+    observations = rng.standard_normal((rows, 3)).astype(np.float32)
+    return {
+        "observations": observations,
+        "actions": rng.uniform(-1, 1, (rows, 2)).astype(np.float32),
+        "rewards": rng.standard_normal(rows).astype(np.float32),
+        "terminals": rng.random(rows) < 0.2,
+        "timeouts": rng.random(rows) < 0.2,
+        "next_observations": observations + 1,
+    }
+
+
+def stored_hdf5(path: Path, found: dict[str, np.ndarray], **storage: Any) -> Path:
+    with h5py.File(path, "w") as file:
+        for key, column in found.items():
+            file.create_dataset(key, data=column, **storage)
+    return path
+
+
+def hdf5(folder: Path) -> Path:
+    return stored_hdf5(folder / "data.hdf5", d4rl_columns())
+
+
+def packed_hdf5(folder: Path) -> Path:
+    storage = {"chunks": True, "compression": "gzip", "shuffle": True, "fletcher32": True}
+    return stored_hdf5(folder / "data.hdf5", d4rl_columns(), **storage)
 
 
 def npz(folder: Path) -> Path:
@@ -113,6 +145,8 @@ def read_metrics(path: Path) -> None:
 READERS = {
     "npz": Reader(npz, read_columns, DataError),
     "npy": Reader(npz, read_columns, DataError, content=in_archive, put=put_in_archive),
+    "hdf5": Reader(hdf5, load_d4rl, DataError),
+    "packed hdf5": Reader(packed_hdf5, load_d4rl, DataError),
     "data manifest": Reader(data_manifest, read_manifest, DataError, text=True),
     "state": Reader(
         lambda folder: saved_checkpoint(folder) / checkpoint.STATE,

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ...core.errors import DataError, UsageError
 from ..picture import save_picture
+from . import d4rl
 from .catalogue import DATA_SETS, Task, find_data_set, find_task
 from .columns import Columns
 from .files import data_directory, findings, read_columns, read_unchecked, train_path
@@ -17,6 +18,8 @@ from .make import verify_files
 from .relabel import relabel, transitions
 
 HIDDEN_REWARDS = "unknown: the file holds no rewards and its name no data set of OGBench"
+
+FILE_REWARDS = "those of the file"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,11 @@ def check(path: Path) -> list[str]:
         raise DataError(f"{path}: no such data file")
     found = []
     try:
-        found += [f"{path}: {finding}" for finding in findings(read_unchecked(path))]
+        if path.suffix in d4rl.SUFFIXES:
+            lines = d4rl.findings(d4rl.read_unchecked(path))
+        else:
+            lines = findings(read_unchecked(path))
+        found += [f"{path}: {line}" for line in lines]
         verify_files(path)
     except DataError as error:
         found.append(str(error))
@@ -74,8 +81,10 @@ def inspect(source: str, directory: Path | None = None) -> Inspection:
         DataError: the file is missing or damaged.
     """
     path, task = _find(source, directory)
+    if path.suffix in d4rl.SUFFIXES:
+        return Inspection(path, _shapes(d4rl.read_unchecked(path)), *d4rl.load_d4rl(path).episodes(), FILE_REWARDS)
     columns = read_columns(path)
-    shapes = {key: f"{column.shape} {column.dtype}" for key, column in columns.items()}
+    shapes = _shapes(columns)
     if task is None:
         return Inspection(path, shapes, _lengths(columns), None, HIDDEN_REWARDS)
     rewards, masks = relabel(task, columns)
@@ -107,7 +116,7 @@ def draw(inspection: Inspection, path: Path) -> None:
 
 def _find(source: str, directory: Path | None) -> tuple[Path, Task | None]:
     file = Path(source)
-    if file.is_file() or file.suffix == ".npz":
+    if file.is_file() or file.suffix in (".npz", *d4rl.SUFFIXES):
         name = file.stem.removesuffix("-val")
         return file, _default_task(name) if name in DATA_SETS else None
     data_set = find_data_set(source)
@@ -117,6 +126,10 @@ def _find(source: str, directory: Path | None) -> tuple[Path, Task | None]:
 
 def _default_task(name: str) -> Task:
     return find_task(f"{name.removesuffix('-v0')}-singletask-v0")
+
+
+def _shapes(columns: Columns) -> dict[str, str]:
+    return {key: f"{column.shape} {column.dtype}" for key, column in columns.items()}
 
 
 def _lengths(columns: Columns) -> npt.NDArray[np.int64]:
