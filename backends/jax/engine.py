@@ -144,7 +144,7 @@ class Engine:
         if self._device.platform != "cpu":
             together: tuple[State, Counted] = jax.vmap(run, in_axes=(axes, 0), out_axes=(axes, 0))(state, seed_keys)
             return together
-        done, means = lax.map(lambda seed: run(State(*seed[0], step=state.step), seed[1]), (state[:-1], seed_keys))
+        done, means = lax.map(lambda seed: run(State(*seed[0], state.step), seed[1]), (state[:-1], seed_keys))
         return done._replace(step=state.step + updates), means
 
     def _run_seed(self, state: State, key: Array, data: Windows, updates: Array) -> tuple[State, Counted]:

@@ -91,7 +91,8 @@ def _limit_reached(terminals: npt.NDArray[np.bool_], limit: int | None) -> npt.N
         return np.zeros(len(terminals), dtype=bool)
     begins = np.append(0, np.flatnonzero(terminals) + 1)
     since = rows - begins[np.searchsorted(begins, rows, side="right") - 1]
-    return since % limit == limit - 1
+    last: npt.NDArray[np.bool_] = since % limit == limit - 1
+    return last
 
 
 def _float32(column: npt.NDArray[Any]) -> Array:
