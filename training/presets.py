@@ -63,9 +63,9 @@ _RQL: Mapping[str, Any] = {**_WARY, "kappa": 0.5, "actor_target_rate": 0.02}
 _CANDIDATES: Mapping[str, Any] = {"best_of_n": 32}
 QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "bdpo": {"": {"actor_learning_rate": 1e-3}},
-    "cgql": {"pointmaze": {"guidance_weight": 0.3}},
-    "cgql-linex": {"pointmaze": {"guidance_weight": 0.3}},
-    "cgql-mse": {"pointmaze": {"guidance_weight": 0.3}},
+    "cgql": {"pointmaze": {**_WARY, "guidance_weight": 0.3}},
+    "cgql-linex": {"pointmaze": {**_WARY, "guidance_weight": 0.3}},
+    "cgql-mse": {"pointmaze": {**_WARY, "guidance_weight": 0.3}},
     "dac": {"pointmaze": {"bc_weight": 0.3}},
     "difql": {"pointmaze": {**_CANDIDATES, **_FAR, "delta": 1.0}},
     "diql": {"pointmaze": {"delta": 1.0}},
