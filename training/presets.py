@@ -97,6 +97,8 @@ QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 # Updates of the methods that need more than their family's, by the beginning of the environment's name.
 QUICK_UPDATES: Mapping[str, Mapping[str, int]] = {
     # Their critics see actions outside the data, and trust them until values have reached the corners of the maze.
+    "cgql": {"pointmaze": 8000},
+    "cgql-linex": {"pointmaze": 8000},
     "fql": {"pointmaze": 8000},
     "rql": {"pointmaze": 8000},
     "tfql": {"pointmaze": 8000},
