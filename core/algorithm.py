@@ -75,7 +75,11 @@ class Average:
 
 
 class Config(Protocol):
-    """What every method's Config must have besides its own hyper-parameters."""
+    """What every method's Config must have besides its own hyper-parameters.
+
+    A field annotated `float` may come to a loss or policy as a traced number, so that changing it compiles nothing:
+    they compute with it and never branch on it. A number that Python must know has another annotation.
+    """
 
     @property
     def batch_size(self) -> int: ...
@@ -113,11 +117,13 @@ class Update:
 
     def rate(self, config: Any) -> float:
         """Adam's learning rate."""
-        return float(getattr(config, self.learning_rate))
+        rate: float = getattr(config, self.learning_rate)
+        return rate
 
     def norm(self, config: Any) -> float | None:
         """The joint norm that gradients are clipped to, None without clipping."""
-        return float(getattr(config, self.clip_norm)) if isinstance(self.clip_norm, str) else self.clip_norm
+        norm: float | None = getattr(config, self.clip_norm) if isinstance(self.clip_norm, str) else self.clip_norm
+        return norm
 
     def applied(self, config: Any, step: Any) -> Any:
         """How many of the first `step` updates, a number or a traced one, ran this loss."""

@@ -97,8 +97,10 @@ def _train(arguments: list[str]) -> int:
     settings = _settings(arguments[0], arguments[1:])
     from rich.console import Console
 
+    from .training.compiled_programs import keep_between_processes
     from .training.train import train
 
+    keep_between_processes(settings.backend)
     return _report(train(settings, Console()))
 
 
@@ -127,8 +129,11 @@ def _settings(method: str, arguments: list[str]) -> Any:
 def _resume(options: Any) -> int:
     from rich.console import Console
 
+    from .training.compiled_programs import keep_between_processes
+    from .training.run_folder import RunFolder
     from .training.train import resume
 
+    keep_between_processes(RunFolder.open(options.resume).config["backend"])
     changes = {name: value for name, value in vars(options).items() if name != "resume" and value is not None}
     return _report(resume(options.resume, Console(), **changes))
 

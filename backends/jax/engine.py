@@ -1,22 +1,24 @@
-"""Trains several seeds of one method: one compiled loop for all of them, the data on the device."""
+"""Trains several seeds of one method: their states and data on the device, the programs from `programs`."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jax import Array, lax
 
 from ...core.algorithm import Algorithm, Dimensions
 from ...core.engine import FlatState, Precision, Transitions
 from ...core.errors import CheckpointError, DataError, MissingBackendError, UsageError
+from ...core.hyper_parameters import numbers, with_numbers
 from ...core.networks import Forest, initial_parameters
-from .batches import Windows, draw_batch, draw_noise, keys, windows
+from .batches import keys, windows
 from .losses import acting, loss_and_gradients, policy
-from .updates import Counted, State, advance
+from .program_keys import Same, kernels
+from .programs import Recipe, compiled_loop, compiled_policy, nothing_measured
+from .updates import Counted, State
 
 __all__ = ["Engine", "loss_and_gradients", "policy"]
 
@@ -42,14 +44,21 @@ class Engine:
             raise UsageError("an engine needs at least one seed")
         _check_sizes(data, dimensions, config.chunk)
         self._algorithm, self._config, self._dimensions = algorithm, config, dimensions
-        self._declared = algorithm.networks(config, dimensions)
         self._seeds = tuple(int(seed) for seed in seeds)
-        self._matmul = MATMUL[precision]
         self._device = find_device(device)
         self._data = windows(data, config.chunk, config.discount, self._device)
         self._keys = keys(self._seeds, self._device)
-        self._loop = jax.jit(self._traced_loop, donate_argnums=0)
-        self._act = functools.cache(self._compiled_policy)
+        self._numbers = numbers(config)
+        self._recipe = Recipe(
+            Same(algorithm),
+            with_numbers(config, dict.fromkeys(self._numbers, 0.0)),
+            dimensions,
+            MATMUL[precision],
+            self._device.platform == "cpu",
+            kernels(),
+        )
+        self._nothing: Counted | None = None
+        self._checked: set[bool] = set()
 
     def initial(self) -> State:
         """The state before the first update."""
@@ -71,7 +80,10 @@ class Engine:
         """
         if updates < 1:
             raise UsageError(f"updates must be at least 1, got {updates}")
-        state, measured = self._loop(state, self._keys, self._data, np.int32(updates))
+        if self._nothing is None:
+            self._nothing = nothing_measured(self._recipe, self._config, state, self._keys, self._data)
+        loop = compiled_loop(self._recipe)
+        state, measured = loop(state, self._nothing, self._numbers, self._keys, self._data, np.int32(updates))
         return state, {name: np.array(mean) for name, (mean, count) in measured.items() if np.any(count)}
 
     def act(
@@ -130,62 +142,19 @@ class Engine:
         state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), state)
         return State(*jax.device_put(tuple(state), self._device))
 
-    def _traced_loop(self, state: State, seed_keys: Array, data: Windows, updates: Array) -> tuple[State, Counted]:
-        """Every seed's updates: one after another on a CPU, at once elsewhere.
-
-        XLA's products on a CPU gain nothing from a seed axis, and around batched ones it transposes and copies: four
-        seeds of QAM (256 x 3, four critics) at once take 1.5 times as long as in turn.
-        """
-
-        def run(state: State, key: Array) -> tuple[State, Counted]:
-            return self._run_seed(state, key, data, updates)
-
-        axes: Any = State._make((0, 0, 0, 0, None))
-        if self._device.platform != "cpu":
-            together: tuple[State, Counted] = jax.vmap(run, in_axes=(axes, 0), out_axes=(axes, 0))(state, seed_keys)
-            return together
-        done, means = lax.map(lambda seed: run(State(*seed[0], state.step), seed[1]), (state[:-1], seed_keys))
-        return done._replace(step=state.step + updates), means
-
-    def _run_seed(self, state: State, key: Array, data: Windows, updates: Array) -> tuple[State, Counted]:
-        """The number of updates is traced: every call runs the same program, so splitting a run changes no bit."""
-        shapes = jax.eval_shape(self._update, state, key, data)[1]
-        zero: Counted = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-
-        def body(_: Array, carry: tuple[State, Counted]) -> tuple[State, Counted]:
-            state, means = carry
-            state, measured = self._update(state, key, data)
-            return state, {name: _running_mean(means[name], measured[name]) for name in measured}
-
-        result: tuple[State, Counted] = lax.fori_loop(0, updates, body, (state, zero))
-        return result
-
-    def _update(self, state: State, key: Array, data: Windows) -> tuple[State, Counted]:
-        """The update of one seed, without the seed axis."""
-        config, algorithm = self._config, self._algorithm
-        key = jax.random.fold_in(key, state.step)
-        batch = draw_batch(data, key, config.batch_size, config.chunk)
-        noise = draw_noise(algorithm.noise(config, self._dimensions, config.batch_size), key)
-        with jax.default_matmul_precision(self._matmul):
-            return advance(algorithm, config, self._declared, state, batch, noise)
-
-    def _compiled_policy(self, behaviour: bool) -> Callable[..., Array]:
-        act = acting(self._algorithm, self._config, self._dimensions, behaviour)
-
-        def compute(online: Forest, target: Forest, observations: Array, noise: Mapping[str, Array]) -> Array:
-            with jax.default_matmul_precision(self._matmul):
-                actions: Array = jax.vmap(act)(online, target, observations, noise)
-            return actions
-
-        return jax.jit(compute)
-
     def _call_policy(
         self, behaviour: bool, state: State, observations: npt.NDArray[Any], noise: Mapping[str, Any]
     ) -> npt.NDArray[Any]:
         inputs = jax.device_put(
             jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), (observations, dict(noise))), self._device
         )
-        return np.asarray(self._act(behaviour)(state.online, state.target, *inputs))
+        arguments = (state.online, state.target, *inputs)
+        if behaviour not in self._checked:
+            # With the config's own numbers, which the kernels check: the program knows them only as arguments.
+            act = acting(self._algorithm, self._config, self._dimensions, behaviour)
+            jax.eval_shape(jax.vmap(act), *arguments)
+            self._checked.add(behaviour)
+        return np.asarray(compiled_policy(self._recipe, behaviour)(self._numbers, *arguments))
 
 
 def find_device(name: str) -> Any:
@@ -195,13 +164,6 @@ def find_device(name: str) -> Any:
         return jax.devices("gpu" if kind == "cuda" else kind)[int(index or 0)]
     except (RuntimeError, IndexError, ValueError) as error:
         raise MissingBackendError(f"JAX has no device {name!r}: {error}") from error
-
-
-def _running_mean(before: tuple[Array, Array], measured: tuple[Array, Array]) -> tuple[Array, Array]:
-    mean, count = before
-    value, applied = measured
-    count = count + applied
-    return mean + applied * (value - mean) / jnp.maximum(count, 1), count
 
 
 def _check_sizes(data: Transitions, dimensions: Dimensions, chunk: int) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,34 +13,14 @@ from ...core.algorithm import Algorithm, Batch, Dimensions
 from ...core.engine import LossAndGradients, Policy
 from ...core.errors import DTypeError
 from ...core.networks import Forest
-from ...core.rows import SPECS
 from .. import jax as K
+from .program_keys import Same, kernels
 from .updates import loss_and_gradient, models
-
-T = TypeVar("T")
-
-
-class _Same(Generic[T]):
-    """Stands for a value in a cache key by identity: an Algorithm holds mappings, which do not hash."""
-
-    def __init__(self, value: T) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.value is self.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-
-def _kernels() -> tuple[Callable[..., Any], ...]:
-    """The kernels as they are now: a replaced one must not meet a program compiled with the old."""
-    return tuple(getattr(K, name) for name in SPECS)
 
 
 @functools.lru_cache(maxsize=256)
 def _compiled_loss(
-    algorithm: _Same[Algorithm], config: Any, dimensions: Dimensions, update: str, kernels: tuple[Any, ...]
+    algorithm: Same[Algorithm], config: Any, dimensions: Dimensions, update: str, kernels: tuple[Any, ...]
 ) -> Callable[..., Any]:
     declared = algorithm.value.networks(config, dimensions)
     chosen = algorithm.value.update(update)
@@ -76,7 +56,7 @@ def loss_and_gradients(
     online, target, batch, noise = jax.tree.map(
         lambda leaf: jnp.asarray(leaf, dtype), (online, target, batch, dict(noise))
     )
-    compute = _compiled_loss(_Same(algorithm), config, dimensions, update, _kernels())
+    compute = _compiled_loss(Same(algorithm), config, dimensions, update, kernels())
     (loss, metrics), gradients = compute(online, target, batch, noise)
     return LossAndGradients(
         float(loss),
@@ -98,7 +78,7 @@ def acting(
 
 @functools.lru_cache(maxsize=256)
 def _compiled_policy(
-    algorithm: _Same[Algorithm], config: Any, dimensions: Dimensions, behaviour: bool, kernels: tuple[Any, ...]
+    algorithm: Same[Algorithm], config: Any, dimensions: Dimensions, behaviour: bool, kernels: tuple[Any, ...]
 ) -> Callable[..., Any]:
     act = acting(algorithm.value, config, dimensions, behaviour)
 
@@ -122,7 +102,7 @@ def policy(
     Raises:
         UsageError: `behaviour` is asked of a method that trains no such policy.
     """
-    compute = _compiled_policy(_Same(algorithm), config, dimensions, behaviour, _kernels())
+    compute = _compiled_policy(Same(algorithm), config, dimensions, behaviour, kernels())
     online, target = jax.tree.map(jnp.asarray, (online, {name: target[name] for name in algorithm.averages}))
     dtype = jnp.result_type(*jax.tree.leaves(online))
 

@@ -83,7 +83,7 @@ DRAWS = (
         "the same draw in every step",
         "noise",
         FRESH,
-        jax=("engine._update", "fold_in(key, state.step)", "fold_in(key, 0)"),
+        jax=("programs._update", "fold_in(key, state.step)", "fold_in(key, 0)"),
         torch=("batches.draw", "generator_seed(seed, step)", "generator_seed(seed, 0)"),
     ),
     engine_fault(
@@ -98,7 +98,7 @@ DRAWS = (
         "noise",
         FRESH,
         jax=(
-            "engine._update",
+            "programs._update",
             "jax.random.fold_in(key, state.step)",
             "jax.random.fold_in(jax.random.key(0), jax.random.key_data(key)[1].astype(jnp.int32) // 5 + state.step)",
         ),

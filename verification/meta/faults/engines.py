@@ -34,7 +34,7 @@ STATES = (
         "the last metrics, not their mean",
         "mean or sum",
         SPLIT,
-        jax=("engine._running_mean", "applied * (value - mean) / jnp.maximum(count, 1)", "applied * (value - mean)"),
+        jax=("programs._running_mean", "applied * (value - mean) / jnp.maximum(count, 1)", "applied * (value - mean)"),
         torch=(
             "meter.add",
             "self._sums[update] += values\n        self._counts[update] += 1",
@@ -46,7 +46,7 @@ STATES = (
         "seed",
         ACTIONS,
         jax=(
-            "engine._compiled_policy",
+            "programs.compiled_policy",
             "jax.vmap(act)(online, target, observations, noise)",
             "jax.vmap(act)(jax.tree.map(lambda leaf: leaf[:1].repeat(leaf.shape[0], 0), online), target, "
             "observations, noise)",

@@ -130,7 +130,7 @@ OPTIMISER = (
             "torch.linalg.vector_norm(torch.stack(norms), dim=0)",
             "torch.linalg.vector_norm(torch.stack(norms)).expand(seeds)",
         ),
-        absent={"jax": "seeds are a mapped axis, which an update cannot see"},
+        absent={"jax": "an update sees one seed alone"},
     ),
     engine_fault(
         "an update sees the step of the one before it",
