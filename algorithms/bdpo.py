@@ -27,7 +27,7 @@ from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metri
 from ..core.networks import Head, Network
 from .denoising_steps import features, noised, penalised_chain, predictor, soft_value, value_after
 from .flow_policy import best
-from .noise_prediction import B_MAX, B_MIN, at, noise_network, step_network
+from .noise_prediction import B_MAX, B_MIN, along, noise_network, step_network
 from .temporal_difference import critic_loss
 
 
@@ -120,7 +120,7 @@ def imitation_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noi
 def q_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Lines 4 and 6: the value of data actions, by N chains at the next observation and their penalties."""
     s = batch.next_observations
-    policy, behaviour = (at(predictor(K, config, models.target, name), s) for name in ("actor", "behaviour"))
+    policy, behaviour = (along(predictor(K, config, models.target, name), s) for name in ("actor", "behaviour"))
     actions, penalties = penalised_chain(K, policy, behaviour, noise["next_start"], noise["next_path"])
     over_chains = K.xp.max if config.backup == "max" else K.xp.mean
     q_next = over_chains(models.target.critic(s, actions), axis=1)
@@ -149,7 +149,7 @@ def actor_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises)
 def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
     """Line 8: the best of n chains of the averaged policy by the averaged critics' mean."""
     z, path = K.xp.moveaxis(noise["z"], -2, 0), K.xp.moveaxis(noise["path"], (-3, -2), (0, 1))
-    policy = at(predictor(K, config, models.target, "actor"), observations)
+    policy = along(predictor(K, config, models.target, "actor"), observations)
     candidates = K.xp.clip(K.dac_sample(policy, z, path, B_MIN, B_MAX), -1.0, 1.0)
     return best(K, models.target.critic, observations, candidates, K.ensemble_mean)
 
@@ -157,7 +157,7 @@ def act(K: Any, config: Any, models: Models, observations: Array, noise: Noises)
 def behave(K: Any, config: Any, models: Models, observations: Array, noise: Noises) -> Array:
     """A chain of the averaged behaviour from the first noises."""
     z, path = noise["z"][..., 0, :], K.xp.moveaxis(noise["path"][..., 0, :], -2, 0)
-    policy = at(predictor(K, config, models.target, "behaviour"), observations)
+    policy = along(predictor(K, config, models.target, "behaviour"), observations)
     return K.xp.clip(K.dac_sample(policy, z, path, B_MIN, B_MAX), -1.0, 1.0)
 
 

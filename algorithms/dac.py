@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metrics, Models, Noise, Noises, Update
 from ..core.networks import Parameter, critic
-from .noise_prediction import alpha_bar, fourier_features, noise_network, random_step, step_network
+from .noise_prediction import along, alpha_bar, fourier_features, noise_network, random_step, step_network
 from .temporal_difference import EnsembleConfig, critic_loss, pessimistic_target
 
 
@@ -68,9 +68,14 @@ def predicted(K: Any, bound: Any, observations: Array, x: Array, step: Array) ->
     return bound.predictor(x, observations, embedding)
 
 
+def sampler_field(K: Any, models: Models, observations: Array) -> Any:
+    """ε_θ(s, ·, ·) along a sampler."""
+    return along(lambda s, x, step: predicted(K, models.frozen, s, x, step), observations)
+
+
 def sampled_action(K: Any, models: Models, observations: Array, start: Array, noises: Array) -> Array:
     """Diff(ε_θ(s, ·, ·)) of eqs. 55-56; the clip takes off the rounding of the last step."""
-    x = K.dac_sample(lambda x, i: predicted(K, models.frozen, observations, x, i), start, noises)
+    x = K.dac_sample(sampler_field(K, models, observations), start, noises)
     return K.xp.clip(x, -1.0, 1.0)
 
 

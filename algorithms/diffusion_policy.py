@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from ..core.algorithm import Array, Batch, Models, Noises
 from ..core.networks import Network
 from . import behaviour_regularised
-from .noise_prediction import alpha_bar, at, random_step, sinusoids, step_network
+from .noise_prediction import along, alpha_bar, random_step, sinusoids, step_network
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,14 @@ def embedding_of_step(config: Any) -> Network:
     return step_network(size, (2 * size,), size)
 
 
-def prediction(K: Any, config: Any, policy: Any, observations: Array) -> Any:
-    """The field (x, k) -> actor's output of a policy's parameters; the sinusoids count k from 0."""
-
-    def predict(s: Array, x: Array, step: Array) -> Array:
-        return policy.actor(x, s, policy.step(sinusoids(K, step - 1.0, 2 * config.frequencies)))
-
-    return at(predict, observations)
+def prediction(K: Any, config: Any, policy: Any) -> Any:
+    """(s, x, k) -> actor's output of a policy's parameters; the sinusoids count k from 0."""
+    return lambda s, x, step: policy.actor(x, s, policy.step(sinusoids(K, step - 1.0, 2 * config.frequencies)))
 
 
 def diffusion_action(K: Any, config: Any, policy: Any, observations: Array, start: Array, noises: Array) -> Array:
     """All T steps from x_T, with clipped data estimates and the noise of the steps T..2 (DQL)."""
-    end = K.ddpm_sample(prediction(K, config, policy, observations), start, noises)
+    end = K.ddpm_sample(along(prediction(K, config, policy), observations), start, noises)
     return K.xp.clip(end, -1.0, 1.0)
 
 
@@ -56,7 +52,7 @@ def diffused(K: Any, config: Any, batch: Batch, noise: Noises) -> tuple[Array, A
 
 def cloning_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> Array:
     """‖ε - ε_θ‖² at the data's actions (OFQL eq. 4), averaged over action dimensions."""
-    predicted = prediction(K, config, models.online, batch.observations)(*diffused(K, config, batch, noise))
+    predicted = prediction(K, config, models.online)(batch.observations, *diffused(K, config, batch, noise))
     return K.xp.mean(K.ddpm_loss(predicted, noise["diffusion"]) * batch.valid)
 
 

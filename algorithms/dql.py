@@ -21,7 +21,7 @@ from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metri
 from . import diffusion_policy
 from .behaviour_regularised import actor_loss, backup_loss, mish_critic, softmax_choice
 from .diffusion_policy import Networks, acting, cloning_loss, diffusion_action, embedding_of_step, prediction
-from .noise_prediction import alpha_bar, noise_network
+from .noise_prediction import along, alpha_bar, noise_network
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def act_at_once(K: Any, config: Any, models: Models, observations: Array, noise:
     """One of N data estimates at step T, which is a DDIM step from T to 0."""
     x = config.start_scale * K.xp.moveaxis(noise["start"], -2, 0)
     step = K.xp.full_like(x[..., :1], float(config.diffusion_steps))
-    epsilon = prediction(K, config, acting(config, models), observations)(x, step)
+    epsilon = along(prediction(K, config, acting(config, models)), observations)(x, step)
     end = K.vp_denoise(epsilon, x, alpha_bar(K, step, config.diffusion_steps))
     candidates = K.xp.clip(end, -1.0, 1.0)
     return softmax_choice(K, config, models, observations, candidates, noise["choice"])

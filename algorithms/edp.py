@@ -20,7 +20,7 @@ from . import diffusion_policy
 from .behaviour_regularised import actor_loss, backup_loss, mish_critic, softmax_choice
 from .diffusion_policy import Networks, acting, diffused, embedding_of_step, prediction
 from .dql import AVERAGES, SHARED_DEVIATIONS, start_noise
-from .noise_prediction import B_MAX, B_MIN, alpha_bar
+from .noise_prediction import B_MAX, B_MIN, along, alpha_bar
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def diffusion_action(K: Any, config: Any, policy: Any, observations: Array, x: A
     """DPM-Solver++(2M) from x at step T; data estimates are clipped, and the last one is the action."""
     steps, T = sampled_steps(config), config.diffusion_steps
     at_steps = [K.xp.full_like(x[..., :1], float(step)) for step in steps]
-    predict, lengths, estimates = prediction(K, config, policy, observations), [], []
+    predict, lengths, estimates = along(prediction(K, config, policy), observations), [], []
     for i in range(len(steps) - 1):
         estimates.append(K.xp.clip(predict(x, at_steps[i]), -1.0, 1.0))
         lengths.append(log_snr(steps[i + 1], T) - log_snr(steps[i], T))
@@ -93,7 +93,7 @@ def critic_update(K: Any, config: Any, models: Models, batch: Batch, noise: Nois
 
 def actor_update(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Cloning and the value of the same one-step estimates."""
-    estimates = prediction(K, config, models.online, batch.observations)(*diffused(K, config, batch, noise))
+    estimates = prediction(K, config, models.online)(batch.observations, *diffused(K, config, batch, noise))
     cloning = K.xp.mean(K.xp.mean(K.xp.square(estimates - batch.actions), axis=-1) * batch.valid)
     return actor_loss(K, config, models, batch, cloning, estimates, noise["pair"])
 

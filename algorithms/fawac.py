@@ -46,18 +46,19 @@ def networks(config: Any, dimensions: Dimensions) -> Networks:
     return Networks(*shared, value=state_value(dimensions.observation, config.hidden))
 
 
-def state_value_loss(K: Any, config: Any, models: Models, batch: Batch, y: Array) -> tuple[Array, Metrics]:
-    """(V_ξ(s) - target)²: every averaged critic at the data's action, or the critic's own target (eq. 76)."""
+def state_value_loss(K: Any, config: Any, models: Models, batch: Batch, y: Array) -> tuple[Array, Array, Metrics]:
+    """(V_ξ(s) - target)²: every averaged critic at the data's action, or the critic's own target; and V (eq. 76)."""
     target = y if config.value_target == "backup" else models.target.critic(batch.observations, batch.actions)
     v = models.online.value(batch.observations)
     loss = K.xp.mean(K.xp.square(v - target) * batch.valid)
-    return loss, {"value_loss": loss, "v": K.xp.mean(v)}
+    return loss, v, {"value_loss": loss, "v": K.xp.mean(v)}
 
 
-def weighted_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
-    """Eqs. 73 and 74; the weight, from online critics and value, carries no gradient."""
-    q = K.ensemble_mean(models.frozen.critic(batch.observations, batch.actions))
-    weight = K.advantage_weight(q - models.frozen.value(batch.observations), config.inv_temp, LARGEST_WEIGHT)
+def weighted_loss(
+    K: Any, config: Any, models: Models, batch: Batch, noise: Noises, q: Array, v: Array
+) -> tuple[Array, Metrics]:
+    """Eqs. 73 and 74; the weight, from online critics q and value v at the data, carries no gradient."""
+    weight = K.advantage_weight(K.stop_gradient(K.ensemble_mean(q) - v), config.inv_temp, LARGEST_WEIGHT)
     errors = cloning_errors(K, models.online.flow, batch, noise["behaviour"], noise["time"])
     loss = K.xp.mean(weight * errors * batch.valid)
     cloning = K.xp.mean(errors * batch.valid)
@@ -66,9 +67,9 @@ def weighted_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Nois
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Critic, state value and weighted flow as one sum."""
-    critic, y, critic_metrics = backup_loss(K, config, models, batch, noise["next_action"])
-    value, value_metrics = state_value_loss(K, config, models, batch, y)
-    flow, flow_metrics = weighted_loss(K, config, models, batch, noise)
+    critic, q, y, critic_metrics = backup_loss(K, config, models, batch, noise["next_action"])
+    value, v, value_metrics = state_value_loss(K, config, models, batch, y)
+    flow, flow_metrics = weighted_loss(K, config, models, batch, noise, q, v)
     return critic + value + flow, critic_metrics | value_metrics | flow_metrics
 
 

@@ -41,7 +41,7 @@ def backpropagation_loss(K: Any, config: Any, models: Models, batch: Batch, z: A
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Eqs. 36 and 40 as one sum."""
-    critic, _, critic_metrics = backup_loss(K, config, models, batch, noise["next_action"])
+    critic, _, _, critic_metrics = backup_loss(K, config, models, batch, noise["next_action"])
     cloning = cloning_loss(K, models, batch, noise)
     ascent, ascent_metrics = backpropagation_loss(K, config, models, batch, noise["policy"])
     return critic + cloning + ascent, critic_metrics | {"behaviour_loss": cloning} | ascent_metrics

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..core.algorithm import Array, Batch, Dimensions, Metrics, Models, Noise, Noises
 from ..core.networks import critic, velocity
 from .flow_policy import best, cloning_errors, flow_action
-from .temporal_difference import EnsembleConfig, critic_loss, pessimistic_target
+from .temporal_difference import EnsembleConfig, critic_loss, pessimistic_target, regression_loss
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,13 @@ def policy_action(K: Any, config: Any, models: Models, observations: Array, z: A
     return best(K, models.frozen.critic, observations, candidates, K.ensemble_mean)
 
 
-def backup_loss(K: Any, config: Any, models: Models, batch: Batch, z: Array) -> tuple[Array, Array, Metrics]:
-    """Eq. 26 with the flow's action at s', and its target y."""
+def backup_loss(K: Any, config: Any, models: Models, batch: Batch, z: Array) -> tuple[Array, Array, Array, Metrics]:
+    """Eq. 26 with the flow's action at s'; also Q_φ(s, a) and its target y."""
     next_actions = policy_action(K, config, models, batch.next_observations, z)
     y = pessimistic_target(K, config, models, batch, next_actions)
-    loss, metrics = critic_loss(K, models, batch, y)
-    return loss, y, metrics
+    q = models.online.critic(batch.observations, batch.actions)
+    loss, metrics = regression_loss(K, q, batch, y)
+    return loss, q, y, metrics
 
 
 def cloning_loss(K: Any, models: Models, batch: Batch, noise: Noises) -> Array:

@@ -78,7 +78,7 @@ def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
     return {"time": Noise((batch, 1), "uniform"), "flow": Noise((batch, dimensions.action))}
 
 
-def sourced_losses(K: Any, config: Any, models: Models, batch: Batch) -> tuple[Array, Metrics]:
+def sourced_losses(K: Any, config: Any, models: Models, batch: Batch) -> tuple[Array, Array, Metrics]:
     """Eq. 1 as the release that is meant has it."""
     source = SOURCES[config.source]
     q = models.target.critic(batch.observations, batch.actions)
@@ -94,14 +94,14 @@ def cloning_loss(K: Any, models: Models, batch: Batch, noise: Noises) -> tuple[A
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Eqs. 1 and 3 as one loss: one Adam."""
-    values, metrics = sourced_losses(K, config, models, batch)
+    values, _, metrics = sourced_losses(K, config, models, batch)
     cloning, cloning_metrics = cloning_loss(K, models, batch, noise)
     return values + cloning, metrics | cloning_metrics
 
 
 def direct_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Eqs. 1 and 18."""
-    values, metrics = sourced_losses(K, config, models, batch)
+    values, _, metrics = sourced_losses(K, config, models, batch)
     moved = batch._replace(actions=target_action(K, config, models, batch))
     cloning, cloning_metrics = cloning_loss(K, models, moved, noise)
     return values + config.bc_weight * cloning, metrics | cloning_metrics

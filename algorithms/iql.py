@@ -21,7 +21,7 @@ from ..core.algorithm import Algorithm, Array, Average, Batch, Dimensions, Metri
 from ..core.networks import Head, Network, critic, state_value
 from .implicit_values import implicit_target, value_loss
 from .optimal_action import SHIFT_DEVIATIONS, Shift, target_action
-from .temporal_difference import critic_loss
+from .temporal_difference import regression_loss
 
 
 @dataclass(frozen=True)
@@ -77,28 +77,34 @@ def noise(config: Any, dimensions: Dimensions, batch: int) -> dict[str, Noise]:
 
 
 def value_losses(
-    K: Any, config: Any, models: Models, batch: Batch, q: Array, summed: bool = True
-) -> tuple[Array, Metrics]:
-    """Eq. 1 for q, the averaged critics' value of the data's actions; critics' losses are summed or averaged."""
-    value, v = value_loss(K, models, batch, q, config.kappa)
-    critic, metrics = critic_loss(K, models, batch, implicit_target(K, config, models, batch))
+    K: Any, config: Any, models: Models, batch: Batch, q_average: Array, summed: bool = True
+) -> tuple[Array, Array, Metrics]:
+    """Eq. 1 for the averaged critics' value of the data's actions, and the advantage min_j Q_φ(s, a) - V_ψ(s).
+
+    The critics' losses are summed or averaged; the advantage carries no gradient.
+    """
+    value, v = value_loss(K, models, batch, q_average, config.kappa)
+    q = models.online.critic(batch.observations, batch.actions)
+    critic, metrics = regression_loss(K, q, batch, implicit_target(K, config, models, batch))
     members = config.critics if summed else 1
-    return members * critic + value, metrics | {"value_loss": value, "v": K.xp.mean(v)}
+    advantage = K.stop_gradient(K.ensemble_min(q) - v)
+    return members * critic + value, advantage, metrics | {"value_loss": value, "v": K.xp.mean(v)}
 
 
-def twin_losses(K: Any, config: Any, models: Models, batch: Batch) -> tuple[Array, Metrics]:
+def twin_losses(K: Any, config: Any, models: Models, batch: Batch) -> tuple[Array, Array, Metrics]:
     """Eq. 1 with the smallest of the averaged critics."""
     q = K.ensemble_min(models.target.critic(batch.observations, batch.actions))
     return value_losses(K, config, models, batch, q)
 
 
-def policy_loss(K: Any, config: Any, models: Models, batch: Batch, goal: Array) -> tuple[Array, Metrics]:
-    """Eq. 2 or DDPG+BC, cloning `goal`."""
+def policy_loss(
+    K: Any, config: Any, models: Models, batch: Batch, goal: Array, advantage: Array
+) -> tuple[Array, Metrics]:
+    """Eq. 2 with the advantage of the data's actions, or DDPG+BC, cloning `goal`."""
     s = batch.observations
     mean = models.online.actor(s)
     log_prob = K.gaussian_log_prob(goal, mean, K.xp.zeros_like(mean))
     if config.extraction == "awr":
-        advantage = K.ensemble_min(models.frozen.critic(s, batch.actions)) - models.frozen.value(s)
         losses = -K.advantage_weight(advantage, config.inv_temp) * log_prob
     else:
         q = K.ensemble_min(models.frozen.critic(s, K.xp.clip(mean, -1.0, 1.0)))
@@ -109,15 +115,16 @@ def policy_loss(K: Any, config: Any, models: Models, batch: Batch, goal: Array) 
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Eqs. 1 and 2 as one loss: one Adam."""
-    values, metrics = twin_losses(K, config, models, batch)
-    policy, policy_metrics = policy_loss(K, config, models, batch, batch.actions)
+    values, advantage, metrics = twin_losses(K, config, models, batch)
+    policy, policy_metrics = policy_loss(K, config, models, batch, batch.actions, advantage)
     return values + policy, metrics | policy_metrics
 
 
 def direct_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Eqs. 1 and 17."""
-    values, metrics = twin_losses(K, config, models, batch)
-    policy, policy_metrics = policy_loss(K, config, models, batch, target_action(K, config, models, batch))
+    values, advantage, metrics = twin_losses(K, config, models, batch)
+    goal = target_action(K, config, models, batch)
+    policy, policy_metrics = policy_loss(K, config, models, batch, goal, advantage)
     return values + policy, metrics | policy_metrics
 
 

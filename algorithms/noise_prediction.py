@@ -54,3 +54,8 @@ def alpha_bar(K: Any, step: Array, steps: int) -> Array:
 def at(predict: Callable[..., Array], observations: Array) -> Callable[[Array, Array], Array]:
     """The field (x, step) -> noise that samplers call, for fixed observations."""
     return lambda x, step: predict(observations, x, step)
+
+
+def along(predict: Callable[..., Array], observations: Array) -> Callable[[Array, Array], Array]:
+    """The field of a sampler, whose step is the same in every row: a single one (1,), embedded once."""
+    return lambda x, step: predict(observations, x, step[(0,) * (step.ndim - 1)])

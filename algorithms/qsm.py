@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.algorithm import Algorithm, Array, Average, Batch, Metrics, Models, Noises, Update
 from . import dac
-from .dac import diffused, joint_loss, predicted
+from .dac import diffused, joint_loss, sampler_field
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Config(dac.Config):
 
 def sampled_action(K: Any, models: Models, observations: Array, start: Array, noises: Array) -> Array:
     """Diff(ε_θ(s, ·, ·)) of eq. 51 as released."""
-    return K.qsm_sample(lambda x, i: predicted(K, models.frozen, observations, x, i), start, noises)
+    return K.qsm_sample(sampler_field(K, models, observations), start, noises)
 
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:

@@ -28,6 +28,10 @@ def pessimistic_target(K: Any, config: Any, models: Models, batch: Batch, next_a
 
 def critic_loss(K: Any, models: Models, batch: Batch, y: Array) -> tuple[Array, Metrics]:
     """(Q_φ(s, a) - y)², averaged over members and batch."""
-    q = models.online.critic(batch.observations, batch.actions)
+    return regression_loss(K, models.online.critic(batch.observations, batch.actions), batch, y)
+
+
+def regression_loss(K: Any, q: Array, batch: Batch, y: Array) -> tuple[Array, Metrics]:
+    """`critic_loss` where Q_φ(s, a) serves elsewhere too."""
     loss = K.xp.mean(K.xp.square(q - y) * batch.valid)
     return loss, {"critic_loss": loss, "q": K.xp.mean(q), "q_target": K.xp.mean(y)}

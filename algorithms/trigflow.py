@@ -63,14 +63,14 @@ def estimation_loss(K: Any, models: Models, batch: Batch, noise: Noises) -> tupl
 
 def loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Eqs. 1 and 6 as one loss: one Adam."""
-    values, metrics = twin_losses(K, config, models, batch)
+    values, _, metrics = twin_losses(K, config, models, batch)
     flow, _, flow_metrics = estimation_loss(K, models, batch, noise)
     return values + flow, metrics | flow_metrics
 
 
 def direct_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Eqs. 1 and 19."""
-    values, metrics = twin_losses(K, config, models, batch)
+    values, _, metrics = twin_losses(K, config, models, batch)
     moved = batch._replace(actions=target_action(K, config, models, batch))
     flow, _, flow_metrics = estimation_loss(K, models, moved, noise)
     return values + flow, metrics | flow_metrics
@@ -78,7 +78,7 @@ def direct_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises
 
 def regularized_loss(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Eq. 1 and A.3.4: the online critic, frozen, pulls the clipped estimate."""
-    values, metrics = twin_losses(K, config, models, batch)
+    values, _, metrics = twin_losses(K, config, models, batch)
     flow, estimate, flow_metrics = estimation_loss(K, models, batch, noise)
     q = aggregated(K, config, models.frozen.critic(batch.observations, K.xp.clip(estimate, -1.0, 1.0)))
     pull = K.xp.mean(q * batch.valid)

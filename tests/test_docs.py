@@ -6,11 +6,15 @@ import pkgutil
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from tree import ROOT
 
 import veloq.reference
+from veloq.algorithms.bc import BC
+from veloq.verification.backends import BACKENDS
+from veloq.verification.evaluations import evaluations
 from veloq.verification.test_contract import all_checks
 
 
@@ -20,6 +24,7 @@ from veloq.verification.test_contract import all_checks
         "generate.py",
         "generate_certify.py",
         "generate_errata.py",
+        "generate_evaluations.py",
         "generate_faults.py",
         "generate_methods.py",
         "generate_mutation.py",
@@ -36,6 +41,23 @@ def test_generated_files_are_up_to_date(script):
 
 def test_every_surviving_mutant_is_explained():
     assert "Not explained yet" not in (ROOT / "docs" / "mutation.md").read_text()
+
+
+def test_every_repeated_evaluation_has_a_reason():
+    page = (ROOT / "docs" / "evaluations.md").read_text()
+    assert "| rows | reason |" in page
+    assert "Not explained" not in page
+
+
+def test_a_repeat_without_a_reason_is_found():
+    def wasteful(K, config, models, batch, noise):
+        loss, metrics = BC.updates[0].loss(K, config, models, batch, noise)
+        models.frozen.actor(batch.observations)
+        return loss, metrics
+
+    twice = replace(BC, updates=(replace(BC.updates[0], loss=wasteful),))
+    (repeat,) = evaluations(BACKENDS["torch"], twice).repeats()
+    assert (repeat.network, repeat.rows, repeat.reason()) == ("actor", 1.0, None)
 
 
 def test_catalogue_names_every_check():

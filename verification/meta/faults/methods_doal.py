@@ -96,9 +96,9 @@ GAUSSIAN = (
     fault(
         "IQL: the advantage reads the averaged critics",
         "wrong network",
-        "iql.policy_loss",
-        "K.ensemble_min(models.frozen.critic(s, batch.actions))",
-        "K.ensemble_min(models.target.critic(s, batch.actions))",
+        "iql.value_losses",
+        "K.stop_gradient(K.ensemble_min(q) - v)",
+        "K.stop_gradient(K.ensemble_min(models.target.critic(batch.observations, batch.actions)) - v)",
         test=DEPENDENCE,
     ),
     fault(
@@ -154,17 +154,18 @@ GAUSSIAN = (
         "DIQL clones the data's action",
         "evaluation point",
         "iql.direct_loss",
-        "target_action(K, config, models, batch))",
-        "batch.actions)",
+        "goal = target_action(K, config, models, batch)",
+        "goal = batch.actions",
         test=DEPENDENCE,
         method="diql",
     ),
     fault(
         "DIQL weighs the moved action",
         "evaluation point",
-        "iql.policy_loss",
-        "models.frozen.critic(s, batch.actions)",
-        "models.frozen.critic(s, goal)",
+        "iql.direct_loss",
+        "batch, goal, advantage)",
+        "batch, goal, K.ensemble_min(models.frozen.critic(batch.observations, goal)) "
+        "- models.frozen.value(batch.observations))",
         method="diql",
     ),
 )
@@ -268,10 +269,10 @@ FLOWS = (
         "DIFQL: the critic learns at the moved action",
         "evaluation point",
         "ifql.direct_loss",
-        "    values, metrics = sourced_losses(K, config, models, batch)\n"
+        "    values, _, metrics = sourced_losses(K, config, models, batch)\n"
         "    moved = batch._replace(actions=target_action(K, config, models, batch))",
         "    moved = batch._replace(actions=target_action(K, config, models, batch))\n"
-        "    values, metrics = sourced_losses(K, config, models, moved)",
+        "    values, _, metrics = sourced_losses(K, config, models, moved)",
         method="difql",
     ),
 )

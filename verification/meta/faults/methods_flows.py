@@ -87,8 +87,8 @@ FAWAC = (
         "FAWAC's weight reads the averaged critic",
         "wrong network",
         "fawac.weighted_loss",
-        "models.frozen.critic",
-        "models.target.critic",
+        "K.ensemble_mean(q)",
+        "K.ensemble_mean(models.target.critic(batch.observations, batch.actions))",
         test=DEPENDENCE,
     ),
     fault(
@@ -102,8 +102,8 @@ FAWAC = (
         "FAWAC's advantage is pessimistic",
         "aggregation",
         "fawac.weighted_loss",
-        "K.ensemble_mean(models.frozen.critic(batch.observations, batch.actions))",
-        "K.ensemble_lower_bound(models.frozen.critic(batch.observations, batch.actions), config.rho)",
+        "K.ensemble_mean(q)",
+        "K.ensemble_lower_bound(q, config.rho)",
     ),
     fault("FAWAC's weights are capped at ten", "clip", "fawac.", "LARGEST_WEIGHT = 100.0", "LARGEST_WEIGHT = 10.0"),
     fault(
@@ -148,9 +148,8 @@ FAWAC = (
         "FAWAC's value trains by the flow's weight",
         "stop-gradient",
         "fawac.weighted_loss",
-        "q - models.frozen.value(batch.observations), config.inv_temp, LARGEST_WEIGHT)",
-        "q - models.frozen.value(batch.observations), config.inv_temp, LARGEST_WEIGHT) "
-        "+ models.frozen.value(batch.observations) - models.online.value(batch.observations)",
+        "config.inv_temp, LARGEST_WEIGHT)",
+        "config.inv_temp, LARGEST_WEIGHT) + K.stop_gradient(v) - v",
     ),
 )
 

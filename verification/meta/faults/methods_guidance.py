@@ -287,8 +287,8 @@ DIFFUSION = (
         "qsm: the sampler tells the network one step less",
         "time",
         "qsm.sampled_action",
-        "observations, x, i), start",
-        "observations, x, i - 1.0), start",
+        "sampler_field(K, models, observations), start",
+        "lambda x, i: sampler_field(K, models, observations)(x, i - 1.0), start",
     ),
     fault(
         "qsm: actions are drawn at the current observation for the backup",

@@ -57,7 +57,7 @@ CRITIC = (
     fault(
         "windows that leave their episode train the critic",
         "mask",
-        "temporal_difference.critic_loss",
+        "temporal_difference.regression_loss",
         "K.xp.square(q - y) * batch.valid",
         "K.xp.square(q - y)",
         test=DEPENDENCE,
@@ -66,7 +66,7 @@ CRITIC = (
     fault(
         "the critic's mean is over the valid windows alone",
         "mean or sum",
-        "temporal_difference.critic_loss",
+        "temporal_difference.regression_loss",
         "K.xp.mean(K.xp.square(q - y) * batch.valid)",
         "K.xp.mean(K.xp.square(q - y) * batch.valid) / K.xp.mean(batch.valid)",
         method="qam",
@@ -74,7 +74,7 @@ CRITIC = (
     fault(
         "the critic's loss is summed over the ensemble",
         "mean or sum",
-        "temporal_difference.critic_loss",
+        "temporal_difference.regression_loss",
         "K.xp.mean(K.xp.square(q - y) * batch.valid)",
         "K.xp.mean(K.xp.sum(K.xp.square(q - y) * batch.valid, axis=0))",
         method="qam",
