@@ -15,9 +15,9 @@ from ...core.errors import CheckpointError, DataError, MissingBackendError, Usag
 from ...core.hyper_parameters import numbers, with_numbers
 from ...core.networks import Forest, initial_parameters
 from .batches import keys, windows
-from .losses import acting, loss_and_gradients, policy
+from .losses import loss_and_gradients, policy
 from .program_keys import Same, kernels
-from .programs import Recipe, compiled_loop, compiled_policy, nothing_measured
+from .programs import Recipe, compiled_loop, compiled_policy, nothing_measured, seeds_acting
 from .updates import Counted, State
 
 __all__ = ["Engine", "loss_and_gradients", "policy"]
@@ -151,8 +151,7 @@ class Engine:
         arguments = (state.online, state.target, *inputs)
         if behaviour not in self._checked:
             # With the config's own numbers, which the kernels check: the program knows them only as arguments.
-            act = acting(self._algorithm, self._config, self._dimensions, behaviour)
-            jax.eval_shape(jax.vmap(act), *arguments)
+            jax.eval_shape(seeds_acting(self._recipe, self._config, behaviour), *arguments)
             self._checked.add(behaviour)
         return np.asarray(compiled_policy(self._recipe, behaviour)(self._numbers, *arguments))
 

@@ -59,7 +59,7 @@ def compiled_loop(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
             together: tuple[State, Counted] = jax.vmap(run, (axes, 0, 0), (axes, 0))(state, means, seed_keys)
             return together
         seeds = (state[:-1], means, seed_keys)
-        done, means = lax.map(lambda seed: run(State(*seed[0], state.step), *seed[1:]), seeds)
+        done, means = lax.map(lambda seed: run(State._make((*seed[0], state.step)), *seed[1:]), seeds)
         return done._replace(step=state.step + updates), means
 
     return jax.jit(loop, donate_argnums=0)
@@ -96,7 +96,7 @@ def nothing_measured(recipe: Recipe, config: Any, state: State, seed_keys: Array
     """
 
     def measured(state: State, seed_keys: Array, data: Windows) -> Counted:
-        first = State(*jax.tree.map(lambda leaf: leaf[0], tuple(state[:-1])), state.step)
+        first = State._make((*jax.tree.map(lambda leaf: leaf[0], tuple(state[:-1])), state.step))
         return _update(recipe, config, first, seed_keys[0], data)[1]
 
     seeds, shapes = seed_keys.shape[0], jax.eval_shape(measured, state, seed_keys, data)
@@ -111,17 +111,23 @@ def _running_mean(before: tuple[Array, Array], measured: tuple[Array, Array]) ->
     return mean + applied * (value - mean) / jnp.maximum(count, 1), count
 
 
-@functools.lru_cache(maxsize=KEPT)
-def compiled_policy(recipe: Recipe, behaviour: bool) -> Callable[..., Array]:
-    """(numbers, online, target, observations, noise) -> actions, all but the numbers with a leading seed axis."""
+def seeds_acting(recipe: Recipe, config: Any, behaviour: bool) -> Callable[..., Array]:
+    """(online, target, observations, noise) -> actions, all with a leading seed axis; not compiled."""
+    act = acting(recipe.algorithm.value, config, recipe.dimensions, behaviour)
 
-    def compute(
-        numbers: Numbers, online: Forest, target: Forest, observations: Array, noise: Mapping[str, Array]
-    ) -> Array:
-        config = with_numbers(recipe.config, numbers)
-        act = acting(recipe.algorithm.value, config, recipe.dimensions, behaviour)
+    def compute(online: Forest, target: Forest, observations: Array, noise: Mapping[str, Array]) -> Array:
         with jax.default_matmul_precision(recipe.matmul):
             actions: Array = jax.vmap(act)(online, target, observations, noise)
         return actions
+
+    return compute
+
+
+@functools.lru_cache(maxsize=KEPT)
+def compiled_policy(recipe: Recipe, behaviour: bool) -> Callable[..., Array]:
+    """The same compiled, with the config's numbers as first argument."""
+
+    def compute(numbers: Numbers, *arguments: Any) -> Array:
+        return seeds_acting(recipe, with_numbers(recipe.config, numbers), behaviour)(*arguments)
 
     return jax.jit(compute)

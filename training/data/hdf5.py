@@ -49,4 +49,4 @@ def _data_set(file: h5py.File, key: str) -> h5py.Dataset:
 def _declared(data_set: h5py.Dataset) -> int:
     """Bytes that reading takes: the array, and one of its chunks while it is unpacked."""
     elements = math.prod(data_set.shape) + math.prod(data_set.chunks or ())
-    return elements * int(data_set.dtype.itemsize)
+    return int(elements * data_set.dtype.itemsize)
