@@ -78,7 +78,7 @@ QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "fedit": {"pointmaze": {**_FAR, **_WARY, "edit_scale": 0.8}},
     "fql": {"pointmaze": {**_WARY, "distill_weight": 7.0}},
     # Its average of a million updates would still be the first policy after four thousand.
-    "idql": {"": {**_CANDIDATES, "actor_rate": 0.01}},
+    "idql": {"": {**_CANDIDATES, "actor_rate": 0.01}, "pointmaze": {**_FAR, "kappa": 0.9, "start_scale": 1.0}},
     "ifql": {"": _CANDIDATES, "pointmaze": _FAR},
     "iql": {"pointmaze": _FAR},
     "ofql": {"pointmaze": {**_DQL, "eta": 1.0}},
@@ -102,6 +102,8 @@ QUICK_UPDATES: Mapping[str, Mapping[str, int]] = {
     "fql": {"pointmaze": 8000},
     "rql": {"pointmaze": 8000},
     "tfql": {"pointmaze": 8000},
+    # Its values train every second update.
+    "idql": {"pointmaze": 8000},
 }
 
 PAPER = Preset(1_000_000, 50_000, 50, 50, None)
