@@ -9,6 +9,7 @@ from bad_files import d4rl_columns, stored_hdf5
 
 from veloq import command
 from veloq.core.errors import DataError, UsageError
+from veloq.training.data import hdf5
 from veloq.training.data.d4rl import load_d4rl
 from veloq.training.data.d4rl_scores import REFERENCE, normalized_score
 from veloq.training.data.transitions import ACTION_LIMIT, TransitionData
@@ -146,3 +147,16 @@ def test_normalised_scores() -> None:
         np.testing.assert_array_equal(normalized_score(f"{name}-medium-v2", [[low], [high]]), [[0], [100]])
     with pytest.raises(UsageError, match="no D4RL reference scores for 'ant-medium-v2'"):
         normalized_score("ant-medium-v2", 0.0)
+
+
+def test_a_crash_of_hdf5_is_one_error() -> None:
+    """This file, found by fuzzing, ends HDF5 2.0.0 with a segmentation fault while it unpacks a chunk."""
+    with pytest.raises(DataError, match=r"damaged_chunk\.hdf5: damaged"):
+        load_d4rl(Path(__file__).with_name("damaged_chunk.hdf5"))
+
+
+def test_a_stalled_hdf5_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = stored_hdf5(tmp_path / "data.hdf5", d4rl_columns())
+    monkeypatch.setattr(hdf5, "SECONDS", 0.0)
+    with pytest.raises(DataError, match="did not read it within"):
+        load_d4rl(path)
