@@ -47,6 +47,8 @@ class TrainOptions:
     """of matrix products: float32, or faster with fewer digits"""
     device: str = "cpu"
     """cpu or cuda"""
+    compile: bool = False
+    """hand losses and gradients to torch.compile, which takes minutes; JAX always compiles"""
     directory: Path = Path("runs")
     """where run folders go"""
     data_directory: Path | None = None

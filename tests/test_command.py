@@ -37,6 +37,7 @@ MISTAKES = {
     "train qam --updates -3": "updates must be at least 1",
     "train qam --seeds 0": "seeds must be at least 1",
     "train qam --device warp --backend jax": "'warp'",
+    "train qam --compile": "compile is a choice of the torch backend alone",
     "train qam --preset paper --data-directory nowhere": "nowhere/pointmaze-medium-navigate-v0.npz",
     "train --resume nowhere": "not a run folder",
     "train --resume": "Missing value",

@@ -200,6 +200,22 @@ def test_each_engine_resumes_bit_for_bit(
 
 
 @pytest.mark.slow
+def test_a_compiled_run_trains_as_an_eager_one(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    states, real, handed = {}, torch.compile, []
+    monkeypatch.setattr(torch, "compile", lambda function: handed.append(function) or real(function))
+    for compiled in (False, True):
+        sizes: dict[str, Any] = {"updates": 2, "evaluate_every": 2, "seeds": (0,)}
+        settings = small_settings(tmp_path, data, method="bc", backend="torch", compile=compiled, **sizes)
+        folder = RunFolder.open(training.train(settings, quiet()).run)
+        assert training.stored_settings(folder).compile is compiled
+        assert len(handed) == compiled
+        states[compiled] = checkpoint.load_latest(folder.path, folder.identity).state
+    for path, eager in states[False].items():
+        assert np.abs(states[True][path] - eager).max() < 1e-5, path
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ALGORITHMS)
 def test_a_policy_acts_alike_on_every_backend(method: str) -> None:
     for framework in ("jax", "torch"):

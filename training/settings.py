@@ -42,6 +42,7 @@ class Settings:
     data_directory: Path
     workers: int
     tuned: Which = "released"
+    compile: bool = False
 
     @property
     def algorithm(self) -> Algorithm:
@@ -103,6 +104,8 @@ def check_settings(settings: Settings) -> None:
         _size(name.replace("_", "-"), getattr(settings, name))
     if settings.transitions is not None:
         _size("transitions", settings.transitions)
+    if settings.compile and settings.backend != "torch":
+        raise UsageError(f"compile is a choice of the torch backend alone; {settings.backend} always compiles")
     if not settings.seeds or min(settings.seeds) < 0 or len(set(settings.seeds)) < len(settings.seeds):
         raise UsageError(f"seeds must be different numbers >= 0, at least one; got {list(settings.seeds)}")
     for name, choices in (

@@ -116,6 +116,7 @@ def stored_settings(folder: RunFolder) -> Settings:
     values |= {
         "config": folder.method()[1],
         "tuned": config.get("tuned", "released"),
+        "compile": config.get("compile") is True,
         "seeds": tuple(config["seeds"]),
         "directory": folder.path.parent,
         "data_directory": Path(config["data_directory"]),
@@ -175,6 +176,7 @@ def _dimensions(settings: Settings, data: TaskData) -> Dimensions:
 
 
 def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: TaskData) -> Engine:
+    options = {"compile": True} if settings.compile else {}
     engine: Engine = engine_type(
         settings.algorithm,
         settings.config,
@@ -183,6 +185,7 @@ def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: 
         settings.seeds,
         settings.precision,
         settings.device,
+        **options,
     )
     return engine
 
