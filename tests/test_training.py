@@ -1,6 +1,7 @@
 """The training loop: exact resumption, orderly stops, divergence, and one policy on three backends."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from veloq.training.backends import policy_function
 from veloq.training.data import make
 from veloq.training.policies import evaluate_run, load_policy
 from veloq.training.run_folder import RunFolder
+from veloq.training.run_lock import LOCK
 from veloq.training.settings import make_config
 
 
@@ -103,7 +105,7 @@ def test_a_run_leaves_its_files(tmp_path: Path, data: Path, counting: type[Count
     assert len(config["data_sha256"]) == 64
     names = {path.name for path in outcome.run.iterdir()}
     assert names >= {"config.json", "metrics.jsonl", "checkpoints", "report.html", "rollouts-method.png", "losses.png"}
-    assert not [name for name in names if name.startswith(".")]
+    assert [name for name in names if name.startswith(".")] == [LOCK]
 
 
 @pytest.mark.parametrize("at", [1, 4, 6, 8])
@@ -142,6 +144,50 @@ def test_a_longer_run_is_the_continuation(tmp_path: Path, data: Path, counting: 
     assert states[0]["online/actor/value"].tobytes() == states[1]["online/actor/value"].tobytes()
     with pytest.raises(UsageError, match="already at update 12"):
         training.resume(short.run, quiet(), updates=10)
+
+
+def test_a_full_disk_is_one_error_and_loses_nothing_saved(
+    tmp_path: Path, data: Path, counting: type[CountingEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit on the size of files, set when training begins, stands for the disk: a write fails in its middle."""
+    short = training.train(small_settings(tmp_path, data, updates=4, evaluate_every=4), quiet())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    room = (short.run / "metrics.jsonl").stat().st_size + 50
+
+    def full(self: CountingEngine, state: FlatState) -> FlatState:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        return state
+
+    with monkeypatch.context() as patch:
+        patch.setattr(counting, "restore", full)
+        try:
+            with pytest.raises(CheckpointError, match=r"metrics.jsonl: cannot be written \(File too large\)"):
+                training.resume(short.run, quiet(), updates=8)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert checkpoint.load_latest(short.run).step == 4
+    resumed = training.resume(short.run, quiet(), updates=8)
+    whole = training.train(small_settings(tmp_path, data, updates=8, evaluate_every=4), quiet())
+    states = final_state(resumed.run), final_state(whole.run)
+    assert states[0]["online/actor/value"].tobytes() == states[1]["online/actor/value"].tobytes()
+
+
+def test_two_processes_do_not_train_one_run(tmp_path: Path, data: Path, counting: type[CountingEngine]) -> None:
+    done = training.train(small_settings(tmp_path, data), quiet())
+    before = (done.run / "metrics.jsonl").read_bytes()
+    holding = "import sys, time; from pathlib import Path; from veloq.training.run_lock import only_process\n"
+    holding += "with only_process(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    other = subprocess.Popen([sys.executable, "-c", holding, str(done.run)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match="another process is training this run"):
+            training.resume(done.run, quiet(), updates=12)
+    finally:
+        other.kill()
+        other.communicate()
+    assert (done.run / "metrics.jsonl").read_bytes() == before
+    assert training.resume(done.run, quiet(), updates=12).finished
 
 
 def test_divergence_stops_the_run_and_keeps_the_checkpoint(

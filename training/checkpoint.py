@@ -13,6 +13,7 @@ import numpy as np
 from ..core.engine import FlatState
 from ..core.errors import CheckpointError
 from .untrusted import check_types, read_object, refusing
+from .writing import writing
 
 FORMAT = 1
 STATE = "state.safetensors"
@@ -42,11 +43,14 @@ def checkpoints_folder(run: Path) -> Path:
 
 
 def save(run: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint under a temporary name, sync it, rename it into place and drop all but the last two."""
+    """Write a checkpoint under a temporary name, sync it, rename it into place and drop all but the last two.
+
+    Raises:
+        CheckpointError: it cannot be written; earlier ones stay.
+    """
     from safetensors.numpy import save as serialise
 
     folder = checkpoints_folder(run)
-    folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"step-{checkpoint.step:09d}"
     partial = folder / f".{final.name}.{os.getpid()}.partial"
     # order="C" keeps 0-d arrays 0-d, which ascontiguousarray would not.
@@ -59,11 +63,12 @@ def save(run: Path, checkpoint: Checkpoint) -> Path:
         "files": {STATE: hashlib.sha256(payload).hexdigest()},
     }
     try:
-        partial.mkdir()
-        _write_synced(partial / STATE, payload)
-        _write_synced(partial / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
-        _sync_folder(partial)
-        _put_in_place(partial, final)
+        with writing(final):
+            partial.mkdir(parents=True)
+            _write_synced(partial / STATE, payload)
+            _write_synced(partial / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+            _sync_folder(partial)
+            _put_in_place(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     for old in _steps(run)[:-KEEP]:

@@ -14,6 +14,7 @@ from ..core.algorithm import Algorithm, Dimensions
 from ..core.errors import CheckpointError, UsageError
 from .settings import find_algorithm, make_config
 from .untrusted import check_types, read_object, refusing
+from .writing import writing
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
@@ -108,9 +109,14 @@ class RunFolder:
         self._write_config()
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add one line to metrics.jsonl and flush it."""
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
+        """Add one line to metrics.jsonl and flush it.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        line, file = json.dumps(record, allow_nan=False) + "\n", self.path / METRICS
+        with writing(file), file.open("a", encoding="utf-8") as lines:
+            lines.write(line)
 
     def records(self) -> list[dict[str, Any]]:
         """Every line of metrics.jsonl; a half-written last line is left out."""
@@ -142,8 +148,9 @@ class RunFolder:
 
     def _write_config(self) -> None:
         partial = self.path / f".{CONFIG}.{os.getpid()}.partial"
-        partial.write_text(json.dumps(self.config, indent=2) + "\n", encoding="utf-8")
-        partial.replace(self.path / CONFIG)
+        with writing(self.path / CONFIG):
+            partial.write_text(json.dumps(self.config, indent=2) + "\n", encoding="utf-8")
+            partial.replace(self.path / CONFIG)
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str | None]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ..core.algorithm import Algorithm, Dimensions
 from .evaluation import EvaluationResult, NoiseShapes, Policy, evaluate
 from .settings import Settings
+from .writing import writing
 
 PICTURED_EPISODES = 10
 PICTURED_ROWS = 100_000
@@ -78,5 +79,6 @@ class Scorer:
             title=f"{self._settings.env}: {name} policy",
         )
         partial = self._folder / f".rollouts-{name}.png.partial"
-        partial.write_bytes(picture)
-        partial.replace(self._folder / f"rollouts-{name}.png")
+        with writing(self._folder):
+            partial.write_bytes(picture)
+            partial.replace(self._folder / f"rollouts-{name}.png")

@@ -23,10 +23,12 @@ from .loop import Loop, Outcome
 from .presets import TunedValues, tuned_values
 from .progress import Progress
 from .report import write_report
-from .run_folder import CONFIG, RunFolder, commit, versions
+from .run_folder import CONFIG, REPORT, RunFolder, commit, versions
+from .run_lock import only_process
 from .scoring import Scorer
 from .settings import Settings, check_settings, config_values
 from .untrusted import check_types
+from .writing import writing
 
 # The words of config.json; its numbers are checked as those of the command line are.
 STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "device", "data_directory"), str)
@@ -63,7 +65,8 @@ def train(settings: Settings, console: Console) -> Outcome:
     console.print(found.sentence(settings.env), highlight=False, soft_wrap=True, markup=False)
     console.print(f"run folder {folder.path}", highlight=False, soft_wrap=True)
     scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
-    return _session(settings, folder, engine, scorer, None, seconds, console)
+    with only_process(folder.path):
+        return _session(settings, folder, engine, scorer, None, seconds, console)
 
 
 def resume(run: Path, console: Console, **changes: Any) -> Outcome:
@@ -75,11 +78,17 @@ def resume(run: Path, console: Console, **changes: Any) -> Outcome:
         changes: settings that may differ between sessions: updates, workers, device, data_directory.
 
     Raises:
-        UsageError: the folder is no run, or fewer updates are asked for than were done.
+        UsageError: the folder is no run, another process trains it, or fewer updates are asked for than were done.
         CheckpointError: no checkpoint of this run verifies.
         DataError: the data set is missing or is not the one that the run was trained on.
     """
     folder = RunFolder.open(run)
+    with only_process(run):
+        return _continued(folder, console, changes)
+
+
+def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) -> Outcome:
+    run = folder.path
     settings = dataclasses.replace(stored_settings(folder), **changes)
     check_settings(settings)
     engine_type = engine_class(settings.backend)
@@ -145,7 +154,8 @@ def _session(
         except DivergenceError:
             write_report(folder)
             raise
-        write_report(folder)
+        with writing(folder.path / REPORT):
+            write_report(folder)
     return dataclasses.replace(outcome, seconds={"data": data_seconds, **outcome.seconds})
 
 
