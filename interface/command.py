@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; every error of the family VeloqError is one line on stderr and exit code 2.
 
     Returns:
-        0, 2 after an error of usage, data, checkpoint or installation, 1 when training diverged or a check
-        failed, 130 when interrupted.
+        0, also when SIGTERM ended training early; 2 after an error of usage, data, checkpoint or installation; 1 when
+        training diverged or a check failed; 130 when interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -148,7 +148,7 @@ def _report(outcome: "Outcome") -> int:
     if outcome.finished:
         return 0
     print(f"stopped at update {outcome.step}; continue with: veloq train --resume {outcome.run}")
-    return INTERRUPTED
+    return 0 if outcome.preempted else INTERRUPTED
 
 
 def _evaluate(arguments: list[str]) -> int:

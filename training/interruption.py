@@ -13,10 +13,10 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """While entered, the first signal sets `requested` and calls `told`; the second interrupts at once."""
+    """While entered, the first signal becomes `requested` and calls `told`; the second interrupts at once."""
 
     def __init__(self, told: Callable[[], None]) -> None:
-        self.requested = False
+        self.requested: int | None = None
         self._told = told
         self._previous: dict[int, Any] = {}
 
@@ -33,11 +33,11 @@ class StopRequest:
 
     def check(self) -> None:
         """Raise Interrupted once a stop was requested."""
-        if self.requested:
+        if self.requested is not None:
             raise Interrupted
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.requested is not None:
             raise KeyboardInterrupt
-        self.requested = True
+        self.requested = number
         self._told()

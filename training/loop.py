@@ -1,6 +1,7 @@
 """The training loop: dispatches, evaluations, checkpoints and an orderly stop. Numerics are the engine's."""
 
 import math
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,10 @@ from .settings import Settings
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a session of a run ended; success rates are per seed and None where not measured."""
+    """How a session of a run ended; success rates are per seed and None where not measured.
+
+    `preempted` says that SIGTERM, by which schedulers take machines back, ended it early.
+    """
 
     run: Path
     finished: bool
@@ -31,6 +35,7 @@ class Outcome:
     success: tuple[float, ...] | None
     behaviour_success: tuple[float, ...] | None
     seconds: Mapping[str, float]
+    preempted: bool = False
 
 
 @dataclass
@@ -137,4 +142,6 @@ class Loop:
         for record in self.folder.records():
             if record["kind"] == "evaluation":
                 last[record["policy"]] = tuple(record["success"])
-        return Outcome(self.folder.path, finished, self.step, last.get("method"), last.get("behaviour"), self.seconds)
+        success, cloned = last.get("method"), last.get("behaviour")
+        preempted = not finished and self.stop.requested == signal.SIGTERM
+        return Outcome(self.folder.path, finished, self.step, success, cloned, self.seconds, preempted)
