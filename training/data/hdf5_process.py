@@ -58,6 +58,6 @@ def _declared(data_set: h5py.Dataset) -> int:
 
 if __name__ == "__main__":
     try:
-        np.savez(sys.argv[2], **read_arrays(Path(sys.argv[1]), sys.argv[3:]))
+        np.savez(sys.argv[2], allow_pickle=False, **read_arrays(Path(sys.argv[1]), sys.argv[3:]))
     except DataError as error:
         sys.exit(str(error))
