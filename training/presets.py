@@ -51,12 +51,12 @@ QUICK: Mapping[str, Preset] = {
 # With a stronger tilt on pointmaze (inverse temperature 2, 3, 5) the learned Q is higher everywhere, and some seeds get
 # stuck near walls or learn later.
 _TILT: Mapping[str, Mapping[str, Any]] = {"pointmaze": {"inv_temp": 1.0}, "cube-single": {"inv_temp": 3.0}}
-# Far from the goal a better chunk is worth 0.7 of a reward at a discount of 0.99 and 1.8 at 0.995: too little for
-# some critics to tell.
+# Two hundred steps from the goal, five steps gained are worth 0.7 at a discount of 0.99, too little for some critics to
+# tell, and 1.8 at 0.995.
 _FAR: Mapping[str, Any] = {"discount": 0.995}
-# The spread of two critics, where ten are usual: their mean less one deviation is the smaller one.
+# With two critics, where ten are usual, the mean less one deviation is the smaller value.
 _WARY: Mapping[str, Any] = {"rho": 1.0}
-# Layer norm keeps the critics from rising where there is no data; averages of thousands of updates come too late.
+# Layer norm keeps critics from rising where there is no data; an average over thousands of updates comes too late here.
 _DQL: Mapping[str, Any] = {"critic_norm": True, "actor_rate": 0.05}
 _RQL: Mapping[str, Any] = {**_WARY, "kappa": 0.5, "actor_target_rate": 0.02}
 # Candidates that are drawn only when acting cost training nothing.
