@@ -1,5 +1,7 @@
 """Checkpoints are whole, verified, kept twice and never half-written."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -89,10 +91,10 @@ def test_a_crash_while_saving_leaves_the_old_one_and_no_debris(
     checkpoint.save(tmp_path, a_checkpoint(1))
 
     def crash(*arguments: object) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(checkpoint, failing, crash)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(CheckpointError, match=r"step-000000002: cannot be written \(No space left on device\)"):
         checkpoint.save(tmp_path, a_checkpoint(2))
     assert [path.name for path in checkpoint.checkpoints_folder(tmp_path).iterdir()] == ["step-000000001"]
     assert checkpoint.load_latest(tmp_path).step == 1

@@ -1,16 +1,12 @@
 """A run folder describes itself and its metrics can be cut back to a checkpoint."""
 
-import errno
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from veloq.core.errors import CheckpointError, UsageError
-from veloq.training import checkpoint
 from veloq.training.report import write_report
 from veloq.training.run_folder import PACKAGES, RunFolder, commit, versions
 
@@ -56,24 +52,6 @@ def test_metrics_are_lines_and_are_cut_back(tmp_path: Path) -> None:
         run.truncate_metrics(length + 1)
     with pytest.raises(ValueError, match="JSON compliant"):
         run.append({"loss": float("nan")})
-
-
-def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    state = {"step": np.array(1), "online/net/kernel": np.zeros(3, np.float32)}
-    saved = checkpoint.Checkpoint(1, state, "run", {"evaluated": True, "metrics_bytes": 0})
-    checkpoint.save(tmp_path, saved)
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    later = checkpoint.Checkpoint(2, state | {"step": np.array(2)}, "run", saved.progress)
-    with pytest.raises(CheckpointError, match=r"cannot be written \(No space left on device\)"):
-        checkpoint.save(tmp_path, later)
-    assert checkpoint.load_latest(tmp_path).step == 1
-    assert [path.name for path in checkpoint.checkpoints_folder(tmp_path).iterdir()] == ["step-000000001"]
 
 
 def test_a_half_written_last_line_is_left_out_and_a_damaged_one_is_not(tmp_path: Path) -> None:

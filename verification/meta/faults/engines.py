@@ -46,7 +46,7 @@ STATES = (
         "seed",
         ACTIONS,
         jax=(
-            "programs.compiled_policy",
+            "programs.seeds_acting",
             "jax.vmap(act)(online, target, observations, noise)",
             "jax.vmap(act)(jax.tree.map(lambda leaf: leaf[:1].repeat(leaf.shape[0], 0), online), target, "
             "observations, noise)",
