@@ -64,7 +64,8 @@ _CANDIDATES: Mapping[str, Any] = {"best_of_n": 32}
 QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "bdpo": {"": {"actor_learning_rate": 1e-3}},
     "cgql": {"pointmaze": {**_WARY, "guidance_weight": 0.3}},
-    "cgql-linex": {"pointmaze": {**_WARY, "guidance_weight": 0.3}},
+    # At ten its exponential loss is in its linear part throughout.
+    "cgql-linex": {"pointmaze": {**_WARY, "guidance_weight": 0.3, "inv_temp": 1.0}},
     "cgql-mse": {"pointmaze": {**_WARY, "guidance_weight": 0.3}},
     "dac": {"pointmaze": {"bc_weight": 0.3}},
     "difql": {"pointmaze": {**_CANDIDATES, **_FAR, "delta": 1.0}},
