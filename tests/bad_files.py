@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 from hypothesis import strategies as st
+from small_runs import DESCRIPTION
 
 from veloq.core.errors import CheckpointError, DataError, VeloqError
 from veloq.training import checkpoint
@@ -92,21 +93,7 @@ def saved_checkpoint(folder: Path) -> Path:
 
 
 def run(folder: Path) -> RunFolder:
-    config = {
-        "method": "qam",
-        "env": "pointmaze-medium-navigate-singletask-v0",
-        "backend": "jax",
-        "preset": "quick",
-        "config": {"inv_temp": 3.0, "hidden": [8, 8]},
-        "dimensions": {"observation": 2, "action": 4},
-        "seeds": [0, 1],
-        "precision": "highest",
-        "updates": 4,
-        "data_sha256": "ab",
-        "device": "cpu",
-        "data_directory": "data",
-    }
-    created = RunFolder.create(folder, config)
+    created = RunFolder.create(folder, {**DESCRIPTION, "device": "cpu", "data_directory": "data"})
     created.append({"kind": "training", "step": 1, "metrics": {"loss": [0.5, 0.25]}})
     return created
 

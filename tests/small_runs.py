@@ -17,6 +17,19 @@ ENV = "pointmaze-medium-navigate-singletask-v0"
 DATA_SET = "pointmaze-medium-navigate-v0"
 SIZES = {"hidden": [8, 8], "critics": 2, "flow_steps": 2, "chunk": 2, "batch_size": 8}
 OTHER_SIZE, MOMENT = 4, 2
+# What config.json says of a run that nobody trained.
+DESCRIPTION: dict[str, Any] = {
+    "method": "qam",
+    "env": ENV,
+    "backend": "jax",
+    "preset": "quick",
+    "config": {"inv_temp": 3.0, "hidden": [8, 8]},
+    "dimensions": {"observation": 2, "action": 4},
+    "seeds": [0, 1],
+    "precision": "highest",
+    "updates": 4,
+    "data_sha256": "ab",
+}
 
 
 def quiet() -> Console:

@@ -2,27 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from small_runs import DESCRIPTION
 
 from veloq.core.errors import CheckpointError, UsageError
 from veloq.training.report import write_report
 from veloq.training.run_folder import PACKAGES, RunFolder, commit, versions
 
-CONFIG: dict[str, Any] = {
-    "method": "qam",
-    "env": "maze-<v0>",
-    "backend": "jax",
-    "preset": "quick",
-    "config": {"inv_temp": 3.0, "hidden": [8, 8]},
-    "dimensions": {"observation": 2, "action": 4},
-    "seeds": [0, 1],
-    "precision": "highest",
-    "updates": 4,
-    "data_sha256": "ab",
-    "versions": {"numpy": "2"},
-}
+CONFIG = {**DESCRIPTION, "env": "maze-<v0>", "versions": {"numpy": "2"}}
 
 
 def test_the_name_says_what_it_is_and_two_runs_do_not_meet(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import plots
 from .run_folder import REPORT, RunFolder
+from .writing import writing
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1060px; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -20,7 +21,16 @@ CAPTIONS = {"method": "the trained policy", "behaviour": "the behaviour-cloning 
 
 
 def write_report(run: RunFolder) -> Path:
-    """Draw the pictures and write report.html in one step; works at any moment of a run."""
+    """Draw the pictures and write report.html in one step; works at any moment of a run.
+
+    Raises:
+        CheckpointError: metrics.jsonl is damaged, or a file cannot be written.
+    """
+    with writing(run.path / REPORT):
+        return _written(run)
+
+
+def _written(run: RunFolder) -> Path:
     records = run.records()
     seeds = run.config["seeds"]
     sections = [_headline(run.config, records), _success_table(seeds, records)]

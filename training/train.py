@@ -23,12 +23,11 @@ from .loop import Loop, Outcome
 from .presets import TunedValues, tuned_values
 from .progress import Progress
 from .report import write_report
-from .run_folder import CONFIG, REPORT, RunFolder, commit, versions
+from .run_folder import CONFIG, RunFolder, commit, versions
 from .run_lock import only_process
 from .scoring import Scorer
 from .settings import Settings, check_settings, config_values
 from .untrusted import check_types
-from .writing import writing
 
 # The words of config.json; its numbers are checked as those of the command line are.
 STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "device", "data_directory"), str)
@@ -154,8 +153,7 @@ def _session(
         except DivergenceError:
             write_report(folder)
             raise
-        with writing(folder.path / REPORT):
-            write_report(folder)
+        write_report(folder)
     return dataclasses.replace(outcome, seconds={"data": data_seconds, **outcome.seconds})
 
 
