@@ -48,10 +48,13 @@ class LossAndGradients(NamedTuple):
 class Engine(Protocol):
     """Trains S seeds of one method at once on one device.
 
-    Built as `Engine(algorithm, config, dimensions, data, seeds, precision="highest", device="cpu")`, where
-    `seeds` is a sequence of S integers. Seed s starts from `initial_parameters(networks, s)` and draws its
+    Built as `Engine(algorithm, config, dimensions, data, seeds, precision="highest", device="cpu", varied=None)`,
+    where `seeds` is a sequence of S integers. Seed s starts from `initial_parameters(networks, s)` and draws its
     batches and noise from (s, step) alone, so that a seed's run depends neither on the other seeds nor on how
     the updates are split over calls. Windows start uniformly on {0..N-chunk}.
+
+    With `varied` the engine trains a sweep: entry s replaces float hyper-parameters of seed s, all but `discount`, and
+    a seed may come several times.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Engine(Protocol):
         seeds: Sequence[int],
         precision: Precision = "highest",
         device: str = "cpu",
+        varied: Sequence[Mapping[str, float]] | None = None,
     ) -> None: ...
 
     def initial(self) -> Any:

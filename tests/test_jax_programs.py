@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 from small_runs import small_values
 
 from veloq.algorithms import ALGORITHMS
+from veloq.backends.jax import engine as engine_module
 from veloq.backends.jax import programs
 from veloq.backends.jax.engine import Engine
 from veloq.core.algorithm import Algorithm
-from veloq.core.errors import DomainError
+from veloq.core.errors import DomainError, UsageError
 from veloq.core.hyper_parameters import numbers, with_numbers
+from veloq.verification.assertions import assert_at_most
+from veloq.verification.method_cases import drift, method_case
 from veloq.verification.probes import PROBE, QUIET, Config
 from veloq.verification.programs import COMPILED
 from veloq.verification.windows_by_hand import SIZES, TRANSITIONS
@@ -55,7 +59,7 @@ def test_float_hyper_parameters_are_arguments() -> None:
     with counted() as compiled:
         shared = trained(OTHERS)
     assert not compiled
-    programs.compiled_loop.cache_clear()
+    programs.compiled_update.cache_clear()
     programs.compiled_policy.cache_clear()
     with counted() as compiled:
         own = trained(OTHERS)
@@ -71,6 +75,48 @@ def test_every_number_reaches_the_program(name: str) -> None:
     changed = trained(with_numbers(CONFIG, {name: 0.01 * getattr(CONFIG, name)}), probe)[0]
     before = trained(CONFIG, probe)[0]
     assert any(not np.array_equal(changed[path], before[path]) for path in before)
+
+
+SWEEP = ({"target_rate": 0.1, "learning_rate": 1e-3}, {"target_rate": 0.7, "learning_rate": 3e-3})
+FORMS = pytest.mark.parametrize("form", [programs.in_turn, programs.together])
+
+
+@FORMS
+def test_a_sweep_compiles_nothing_anew(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What differs between the seeds of a sweep is an argument, as for one setting."""
+    monkeypatch.setattr(engine_module, "in_turn", form)
+    counts = []
+    for varied in (None, SWEEP):
+        with counted() as compiled:
+            engine = Engine(PROBE, replace(CONFIG, batch_size=7), DIMENSIONS, TRANSITIONS, (6, 6), varied=varied)
+            state, _ = engine.run(engine.initial(), 4)
+            engine.act(state, OBSERVATIONS, NOISE)
+        counts.append(len(compiled))
+    assert counts[0] > counts[1] == 0
+
+
+@FORMS
+def test_each_seed_of_a_sweep_has_its_own_numbers(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside engines that know one setting, at once as on a GPU and in turn as on a CPU."""
+    swept = Engine(PROBE, CONFIG, DIMENSIONS, TRANSITIONS, (6, 6), varied=SWEEP)
+    monkeypatch.setattr(swept, "_train", form)
+    flat = swept.export(swept.run(swept.initial(), 4)[0])
+    case = method_case(PROBE, 0, learning_rate=CONFIG.learning_rate, hidden=CONFIG.hidden)
+    for index, varied in enumerate(SWEEP):
+        alone = Engine(PROBE, replace(CONFIG, **varied), DIMENSIONS, TRANSITIONS, (6,))
+        for path, wanted in alone.export(alone.run(alone.initial(), 4)[0]).items():
+            if path.startswith(("online", "target")):
+                assert_at_most(np.abs(flat[path][index] - wanted[0]), drift(case, wanted[0], 4), path)
+    assert any(not np.array_equal(*leaf) for path, leaf in flat.items() if path.startswith("online"))
+
+
+@pytest.mark.parametrize(
+    ("varied", "message"),
+    [([{}], "one mapping for each of 2 seeds"), ([{"discount": 0.5}, {}], "discount"), ([{"chunk": 2}, {}], "chunk")],
+)
+def test_a_sweep_over_what_cannot_differ_is_refused(varied: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Engine(PROBE, CONFIG, DIMENSIONS, TRANSITIONS, (6, 7), varied=varied)
 
 
 def test_what_shapes_a_program_compiles_another() -> None:

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from ...core.algorithm import Algorithm, Dimensions
 from ...core.engine import FlatState, Precision, Transitions
 from ...core.errors import CheckpointError, DataError, MissingBackendError, UsageError
-from ...core.hyper_parameters import numbers, with_numbers
+from ...core.hyper_parameters import configs_of, numbers, with_numbers
 from ...core.networks import Forest, initial_parameters
 from .batches import keys, windows
 from .losses import loss_and_gradients, policy
 from .program_keys import Same, kernels
-from .programs import Recipe, compiled_loop, compiled_policy, nothing_measured, seeds_acting
+from .programs import Recipe, compiled_policy, in_turn, nothing_measured, seed_acting, together
 from .updates import Counted, State
 
 __all__ = ["Engine", "loss_and_gradients", "policy"]
@@ -37,6 +37,7 @@ class Engine:
         seeds: Sequence[int],
         precision: Precision = "highest",
         device: str = "cpu",
+        varied: Sequence[Mapping[str, float]] | None = None,
     ) -> None:
         if precision not in MATMUL:
             raise UsageError(f"precision must be one of {sorted(MATMUL)}, got {precision!r}")
@@ -48,22 +49,21 @@ class Engine:
         self._device = find_device(device)
         self._data = windows(data, config.chunk, config.discount, self._device)
         self._keys = keys(self._seeds, self._device)
-        self._numbers = numbers(config)
+        self._configs = configs_of(config, varied, len(self._seeds))
+        each = [numbers(own) for own in self._configs]
+        values = {name: np.array([own[name] for own in each], np.float32) for name in each[0]}
+        self._numbers = jax.device_put(values, self._device)
         self._recipe = Recipe(
-            Same(algorithm),
-            with_numbers(config, dict.fromkeys(self._numbers, 0.0)),
-            dimensions,
-            MATMUL[precision],
-            self._device.platform == "cpu",
-            kernels(),
+            Same(algorithm), with_numbers(config, dict.fromkeys(values, 0.0)), dimensions, MATMUL[precision], kernels()
         )
+        self._train = in_turn if self._device.platform == "cpu" else together
         self._nothing: Counted | None = None
         self._checked: set[bool] = set()
 
     def initial(self) -> State:
         """The state before the first update."""
-        declared = self._algorithm.declared(self._config, self._dimensions)
-        forests = [initial_parameters(declared, seed) for seed in self._seeds]
+        declared = [self._algorithm.declared(config, self._dimensions) for config in self._configs]
+        forests = [initial_parameters(*each) for each in zip(declared, self._seeds, strict=True)]
         online: Forest = jax.tree.map(lambda *leaves: np.stack(leaves), *forests)
         moments = {
             update.name: jax.tree.map(np.zeros_like, {name: online[name] for name in update.trains})
@@ -81,9 +81,11 @@ class Engine:
         if updates < 1:
             raise UsageError(f"updates must be at least 1, got {updates}")
         if self._nothing is None:
-            self._nothing = nothing_measured(self._recipe, self._config, state, self._keys, self._data)
-        loop = compiled_loop(self._recipe)
-        state, measured = loop(state, self._nothing, self._numbers, self._keys, self._data, np.int32(updates))
+            for config in self._configs:
+                self._nothing = nothing_measured(self._recipe, config, state, self._keys, self._data)
+        state, measured = self._train(
+            self._recipe, state, self._nothing, self._numbers, self._keys, self._data, updates
+        )
         return state, {name: np.array(mean) for name, (mean, count) in measured.items() if np.any(count)}
 
     def act(
@@ -150,8 +152,9 @@ class Engine:
         )
         arguments = (state.online, state.target, *inputs)
         if behaviour not in self._checked:
-            # With the config's own numbers, which the kernels check: the program knows them only as arguments.
-            jax.eval_shape(seeds_acting(self._recipe, self._config, behaviour), *arguments)
+            # With the configs' own numbers, which the kernels check: the program knows them only as arguments.
+            for config in self._configs:
+                jax.eval_shape(jax.vmap(seed_acting(self._recipe, config, behaviour)), *arguments)
             self._checked.add(behaviour)
         return np.asarray(compiled_policy(self._recipe, behaviour)(self._numbers, *arguments))
 

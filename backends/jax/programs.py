@@ -27,56 +27,109 @@ Numbers = Mapping[str, Any]
 class Recipe(NamedTuple):
     """Everything that a program is compiled for but its shapes; a cache's key.
 
-    `config` has zeros in place of the numbers that the program takes; `in_turn` trains one seed after another.
+    `config` has zeros in place of the numbers that the program takes.
     """
 
     algorithm: Same[Algorithm]
     config: Any
     dimensions: Dimensions
     matmul: str
-    in_turn: bool
     kernels: tuple[Callable[..., Any], ...]
+
+
+def together(
+    recipe: Recipe, state: State, means: Counted, numbers: Numbers, seed_keys: Array, data: Windows, updates: int
+) -> tuple[State, Counted]:
+    """The state after `updates` updates of all seeds at once, and the metrics' means over them: one program runs all.
+
+    `means` are those over no updates. The old state's buffers are reused.
+    """
+    return compiled_loop(recipe)(state, means, numbers, seed_keys, data, np.int32(updates))
+
+
+def in_turn(
+    recipe: Recipe, state: State, means: Counted, numbers: Numbers, seed_keys: Array, data: Windows, updates: int
+) -> tuple[State, Counted]:
+    """What `together` does, one seed after another and one call for each update: for CPUs.
+
+    XLA's products on a CPU gain nothing from a seed axis, around batched ones it transposes and copies, and inside
+    its loops an update takes up to a tenth longer than alone, which is more than a call costs.
+    """
+    seeds = seed_keys.shape[0]
+    update, runs = compiled_update(recipe), _split(seeds, (state[:-1], means, dict(numbers)))
+    done: list[tuple[State, Counted]] = []
+    for index, (parts, mean, own) in enumerate(runs):
+        run = State._make((*parts, jnp.array(state.step)))
+        for _ in range(updates):
+            run, mean = update(run, mean, own, seed_keys[index : index + 1], data)
+        done.append((run, mean))
+    joined = _join([(run[:-1], mean) for run, mean in done])
+    return State._make((*joined[0], done[0][0].step)), joined[1]
+
+
+def _split(seeds: int, tree: Any) -> list[Any]:
+    """The tree of each seed, with a seed axis of one."""
+    return [tree] if seeds == 1 else list(_slices(seeds, tree))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _slices(seeds: int, tree: Any) -> tuple[Any, ...]:
+    return tuple(jax.tree.map(lambda leaf, at=at: leaf[at : at + 1], tree) for at in range(seeds))
+
+
+def _join(trees: list[Any]) -> Any:
+    return trees[0] if len(trees) == 1 else _joined(trees)
+
+
+@jax.jit
+def _joined(trees: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def compiled_update(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
+    """(state, means, numbers, keys, data) -> the state after one update and the running means, with a seed axis of one.
+
+    XLA drops that axis at no cost; without it here, a single seed's state would be copied at every call of an engine.
+    """
+
+    def update(
+        state: State, means: Counted, numbers: Numbers, seed_keys: Array, data: Windows
+    ) -> tuple[State, Counted]:
+        parts, mean, own = jax.tree.map(lambda leaf: leaf[0], (state[:-1], means, numbers))
+        config = with_numbers(recipe.config, own)
+        run, measured = _update(recipe, config, State._make((*parts, state.step)), seed_keys[0], data)
+        kept = jax.tree.map(lambda leaf: leaf[None], (run[:-1], _running_means(mean, measured)))
+        return State._make((*kept[0], run.step)), kept[1]
+
+    return jax.jit(update, donate_argnums=0)
 
 
 @functools.lru_cache(maxsize=KEPT)
 def compiled_loop(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
     """(state, means, numbers, keys, data, updates) -> the state after the updates, and the metrics' means over them.
 
-    The seeds run one after another on a CPU, at once elsewhere: XLA's products on a CPU gain nothing from a seed axis,
-    and around batched ones it transposes and copies.
+    The number of updates is traced: every call runs the same program, so splitting a run changes no bit.
     """
 
     def loop(
         state: State, means: Counted, numbers: Numbers, seed_keys: Array, data: Windows, updates: Array
     ) -> tuple[State, Counted]:
-        config = with_numbers(recipe.config, numbers)
+        def run(state: State, means: Counted, numbers: Numbers, key: Array) -> tuple[State, Counted]:
+            config = with_numbers(recipe.config, numbers)
 
-        def run(state: State, means: Counted, key: Array) -> tuple[State, Counted]:
-            return _run_seed(recipe, config, state, means, key, data, updates)
+            def body(_: Array, carry: tuple[State, Counted]) -> tuple[State, Counted]:
+                state, measured = _update(recipe, config, carry[0], key, data)
+                return state, _running_means(carry[1], measured)
+
+            result: tuple[State, Counted] = lax.fori_loop(0, updates, body, (state, means))
+            return result
 
         axes: Any = State._make((0, 0, 0, 0, None))
-        if not recipe.in_turn:
-            together: tuple[State, Counted] = jax.vmap(run, (axes, 0, 0), (axes, 0))(state, means, seed_keys)
-            return together
-        seeds = (state[:-1], means, seed_keys)
-        done, means = lax.map(lambda seed: run(State._make((*seed[0], state.step)), *seed[1:]), seeds)
-        return done._replace(step=state.step + updates), means
+        done: tuple[State, Counted] = jax.vmap(run, (axes, 0, 0, 0), (axes, 0))(state, means, numbers, seed_keys)
+        return done
 
     return jax.jit(loop, donate_argnums=0)
-
-
-def _run_seed(
-    recipe: Recipe, config: Any, state: State, means: Counted, key: Array, data: Windows, updates: Array
-) -> tuple[State, Counted]:
-    """The number of updates is traced: every call runs the same program, so splitting a run changes no bit."""
-
-    def body(_: Array, carry: tuple[State, Counted]) -> tuple[State, Counted]:
-        state, means = carry
-        state, measured = _update(recipe, config, state, key, data)
-        return state, {name: _running_mean(means[name], measured[name]) for name in measured}
-
-    result: tuple[State, Counted] = lax.fori_loop(0, updates, body, (state, means))
-    return result
 
 
 def _update(recipe: Recipe, config: Any, state: State, key: Array, data: Windows) -> tuple[State, Counted]:
@@ -92,7 +145,7 @@ def _update(recipe: Recipe, config: Any, state: State, key: Array, data: Windows
 def nothing_measured(recipe: Recipe, config: Any, state: State, seed_keys: Array, data: Windows) -> Counted:
     """Means over no updates yet, with the seed axis.
 
-    Traced with the config's own numbers, so that the kernels check them: the program knows them only as arguments.
+    Traced with a config's own numbers, so that the kernels check them: the program knows them only as arguments.
     """
 
     def measured(state: State, seed_keys: Array, data: Windows) -> Counted:
@@ -104,6 +157,10 @@ def nothing_measured(recipe: Recipe, config: Any, state: State, seed_keys: Array
     return nothing
 
 
+def _running_means(before: Counted, measured: Counted) -> Counted:
+    return {name: _running_mean(before[name], measured[name]) for name in measured}
+
+
 def _running_mean(before: tuple[Array, Array], measured: tuple[Array, Array]) -> tuple[Array, Array]:
     mean, count = before
     value, applied = measured
@@ -111,13 +168,13 @@ def _running_mean(before: tuple[Array, Array], measured: tuple[Array, Array]) ->
     return mean + applied * (value - mean) / jnp.maximum(count, 1), count
 
 
-def seeds_acting(recipe: Recipe, config: Any, behaviour: bool) -> Callable[..., Array]:
-    """(online, target, observations, noise) -> actions, all with a leading seed axis; not compiled."""
+def seed_acting(recipe: Recipe, config: Any, behaviour: bool) -> Callable[..., Array]:
+    """(online, target, observations, noise) -> actions of one seed; not compiled."""
     act = acting(recipe.algorithm.value, config, recipe.dimensions, behaviour)
 
     def compute(online: Forest, target: Forest, observations: Array, noise: Mapping[str, Array]) -> Array:
         with jax.default_matmul_precision(recipe.matmul):
-            actions: Array = jax.vmap(act)(online, target, observations, noise)
+            actions: Array = act(online, target, observations, noise)
         return actions
 
     return compute
@@ -125,9 +182,9 @@ def seeds_acting(recipe: Recipe, config: Any, behaviour: bool) -> Callable[..., 
 
 @functools.lru_cache(maxsize=KEPT)
 def compiled_policy(recipe: Recipe, behaviour: bool) -> Callable[..., Array]:
-    """The same compiled, with the config's numbers as first argument."""
+    """(numbers, online, target, observations, noise) -> actions, all with a leading seed axis."""
 
     def compute(numbers: Numbers, *arguments: Any) -> Array:
-        return seeds_acting(recipe, with_numbers(recipe.config, numbers), behaviour)(*arguments)
+        return seed_acting(recipe, with_numbers(recipe.config, numbers), behaviour)(*arguments)
 
-    return jax.jit(compute)
+    return jax.jit(jax.vmap(compute))

@@ -148,7 +148,7 @@ DRAWS = (
         "all seeds start from the same parameters",
         "seed",
         FIRST,
-        jax=("engine.initial", "initial_parameters(declared, seed)", "initial_parameters(declared, 0)"),
+        jax=("engine.initial", "initial_parameters(*each)", "initial_parameters(each[0], 0)"),
         torch=("engine.initial", "initial_parameters(declared, seed)", "initial_parameters(declared, 0)"),
     ),
 )

@@ -46,10 +46,10 @@ STATES = (
         "seed",
         ACTIONS,
         jax=(
-            "programs.seeds_acting",
-            "jax.vmap(act)(online, target, observations, noise)",
-            "jax.vmap(act)(jax.tree.map(lambda leaf: leaf[:1].repeat(leaf.shape[0], 0), online), target, "
-            "observations, noise)",
+            "programs.compiled_policy",
+            "jax.jit(jax.vmap(compute))",
+            "jax.jit(lambda numbers, online, *rest: jax.vmap(compute)("
+            "numbers, jax.tree.map(lambda leaf: leaf[:1].repeat(leaf.shape[0], 0), online), *rest))",
         ),
         torch=("engine._decide", "_of_seed(state.online, seed)", "_of_seed(state.online, 0)"),
     ),
