@@ -19,7 +19,7 @@ from veloq.core.errors import DomainError, UsageError
 from veloq.core.hyper_parameters import numbers, with_numbers
 from veloq.verification.assertions import assert_at_most
 from veloq.verification.method_cases import drift, method_case
-from veloq.verification.probes import PROBE, QUIET, Config
+from veloq.verification.probes import GAINED, PROBE, QUIET, Config
 from veloq.verification.programs import COMPILED
 from veloq.verification.windows_by_hand import SIZES, TRANSITIONS
 
@@ -71,7 +71,7 @@ def test_float_hyper_parameters_are_arguments() -> None:
 @pytest.mark.parametrize("name", sorted(set(numbers(CONFIG)) - {"discount"}))
 def test_every_number_reaches_the_program(name: str) -> None:
     """A number that was left at the first engine's value would change nothing."""
-    probe = QUIET if name == "faint_norm" else PROBE
+    probe = {"faint_norm": QUIET, "gain": GAINED}.get(name, PROBE)
     changed = trained(with_numbers(CONFIG, {name: 0.01 * getattr(CONFIG, name)}), probe)[0]
     before = trained(CONFIG, probe)[0]
     assert any(not np.array_equal(changed[path], before[path]) for path in before)

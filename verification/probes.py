@@ -23,6 +23,7 @@ class Config:
     slow_rate: float = 0.1
     faint_rate: float = 2e-2
     faint_norm: float = 1e-6
+    gain: float = 1.0
     begin: int = 1
     end: int = 3
 
@@ -77,6 +78,11 @@ def loud(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tu
     off = q - models.online.number() * K.xp.mean(held, axis=1) - batch.rewards - K.xp.mean(right, axis=-1)
     loss = 3.0 * K.xp.mean(K.xp.square(off))
     return loss, {"loud": loss, "q": K.xp.mean(q), "held": K.xp.mean(held)}
+
+
+def gained(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
+    """`loud` with rewards scaled, which Adam does not forgive."""
+    return loud(K, config, models, batch._replace(rewards=config.gain * batch.rewards), noise)
 
 
 def faint(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
@@ -192,6 +198,13 @@ QUIET = replace(
         "line": Average(rate="slow_rate"),
         "residual": Average("after"),
     },
+)
+# Beside rates and norms, its losses and actions depend on a number of the config.
+GAINED = replace(
+    QUIET,
+    name="gained probe",
+    updates=(Update("loud", gained, ("ensemble", "number")), *QUIET.updates[1:]),
+    act=lambda K, config, models, s, noise: config.gain * act(K, config, models, s, noise),
 )
 RESTATED = {"loud": loud_by_hand, "faint": faint_by_hand, "staged": staged_by_hand}
 

@@ -18,7 +18,7 @@ from veloq.verification.assertions import assert_at_most, assert_close, assert_e
 from veloq.verification.backends import BACKENDS, Backend
 from veloq.verification.check import check
 from veloq.verification.method_cases import data_for, drift, method_case, pinned
-from veloq.verification.probes import PROBE, QUIET, RESTATED, WINDOW, Config, act_by_hand, behave_by_hand
+from veloq.verification.probes import GAINED, PROBE, QUIET, RESTATED, WINDOW, Config, act_by_hand, behave_by_hand
 from veloq.verification.profiles import examples
 from veloq.verification.restatement import arguments, assert_restated
 from veloq.verification.windows_by_hand import SIZES, TRANSITIONS, first_row, revealed, window
@@ -28,6 +28,13 @@ STEPS = 5
 RATE = 0.05  # large: gradients then change from step to step, without which Adam forgives a wrong scale
 DRAWS = 300
 FALSE_ALARM = 1e-6
+# Every number of the probe, and a seed that comes twice.
+SWEPT_SEEDS = (6, 6, 7)
+SWEEP = (
+    {"learning_rate": 1e-2, "target_rate": 0.3, "slow_rate": 0.1, "faint_rate": 2e-2, "faint_norm": 1e-6, "gain": 1.0},
+    {"learning_rate": 2e-2, "target_rate": 0.6, "slow_rate": 0.3, "faint_rate": 5e-2, "faint_norm": 3e-6, "gain": 2.0},
+    {"learning_rate": 5e-3, "target_rate": 0.1, "slow_rate": 0.2, "faint_rate": 1e-2, "faint_norm": 2e-6, "gain": 0.5},
+)
 CONFIG = Config(batch_size=5, chunk=3, hidden=(4,))  # small, no two sizes the same: JAX compiles an engine in seconds
 
 
@@ -35,8 +42,21 @@ CONFIG = Config(batch_size=5, chunk=3, hidden=(4,))  # small, no two sizes the s
 def engine(backend: Backend, algorithm: str, seeds: tuple[int, ...], chunk: int = CONFIG.chunk) -> Any:
     """An engine on the small data set, compiled once for all tests of one backend."""
     method = {each.name: each for each in (PROBE, WINDOW)}[algorithm]
-    config, sizes = replace(CONFIG, chunk=chunk), SIZES._replace(action=chunk)
-    return backend.engine.Engine(method, config, sizes, TRANSITIONS, seeds, device=backend.device)
+    return build(backend, method, replace(CONFIG, chunk=chunk), seeds)
+
+
+def build(backend: Backend, method: Algorithm, config: Config, seeds: tuple[int, ...], **options: Any) -> Any:
+    """An engine on the small data set."""
+    sizes = SIZES._replace(action=config.chunk)
+    return backend.engine.Engine(method, config, sizes, TRANSITIONS, seeds, device=backend.device, **options)
+
+
+def acting_inputs(seeds: int) -> tuple[Any, dict[str, Any]]:
+    """Observations and noise of six decisions of every seed."""
+    rng = np.random.default_rng(0)
+    shapes = [(seeds, 6, size) for size in (SIZES.observation, SIZES.action)]
+    s, z = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
+    return s, {"z": z}
 
 
 @functools.lru_cache(maxsize=6)
@@ -201,6 +221,26 @@ def test_seeds_are_independent(framework: Backend) -> None:
             assert_at_most(np.abs(pair[key][1] - value[0]), drift(case, value[0], STEPS), key)
 
 
+@check("ENGINE", "each seed of a sweep trains and acts with its own numbers")
+def test_sweep(framework: Backend) -> None:
+    """Beside engines of one seed whose config has those numbers; one seed comes twice and draws the same."""
+    swept = build(framework, GAINED, CONFIG, SWEPT_SEEDS, varied=SWEEP)
+    state, metrics = swept.run(swept.initial(), STEPS)
+    flat, acted = swept.export(state), swept.act(state, *acting_inputs(len(SWEEP)))
+    for index, (seed, varied) in enumerate(zip(SWEPT_SEEDS, SWEEP, strict=True)):
+        config = replace(CONFIG, **varied)
+        lone = build(framework, GAINED, config, (seed,))
+        alone, measured = lone.run(lone.initial(), STEPS)
+        case = method_case(PROBE, 0, learning_rate=config.learning_rate, hidden=config.hidden)
+        for key, value in lone.export(alone).items():
+            if key.startswith(("online", "target")):
+                assert_at_most(np.abs(flat[key][index] - value[0]), drift(case, value[0], STEPS), key)
+        assert metrics.keys() == measured.keys()
+        s, noise = acting_inputs(len(SWEEP))
+        wanted = lone.act(alone, s[index : index + 1], {"z": noise["z"][index : index + 1]})
+        assert_close(acted[index], wanted[0], "network", "action", "float32")
+
+
 @check("ENGINE", "seeds that differ only above 32 bits draw differently")
 def test_large_seeds(framework: Backend) -> None:
     """A seed may come from a clock or a hash."""
@@ -233,10 +273,9 @@ def test_actions(framework: Backend) -> None:
     trainer = engine(framework, PROBE.name, SEEDS)
     state, _ = trainer.run(trainer.initial(), STEPS)
     flat = trainer.export(state)
-    rng = np.random.default_rng(0)
-    s = rng.standard_normal((len(SEEDS), 6, SIZES.observation)).astype(np.float32)
-    z = rng.standard_normal((len(SEEDS), 6, SIZES.action)).astype(np.float32)
-    acted, behaved = trainer.act(state, s, {"z": z}), trainer.behave(state, s, {"z": z})
+    s, noise = acting_inputs(len(SEEDS))
+    acted, behaved = trainer.act(state, s, noise), trainer.behave(state, s, noise)
+    z = noise["z"]
     for index in range(len(SEEDS)):
         online, target = forest_of(flat, "online", index), forest_of(flat, "target", index)
         wanted = act_by_hand(CONFIG, online, target, s[index], z[index])

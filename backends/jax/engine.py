@@ -81,8 +81,8 @@ class Engine:
         if updates < 1:
             raise UsageError(f"updates must be at least 1, got {updates}")
         if self._nothing is None:
-            for config in self._configs:
-                self._nothing = nothing_measured(self._recipe, config, state, self._keys, self._data)
+            arguments = (state, self._keys, self._data)
+            self._nothing, *_ = [nothing_measured(self._recipe, own, *arguments) for own in self._configs]
         state, measured = self._train(
             self._recipe, state, self._nothing, self._numbers, self._keys, self._data, updates
         )

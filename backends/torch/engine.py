@@ -13,12 +13,13 @@ from torch import Tensor
 from ...core.algorithm import Act, Algorithm, Batch, Dimensions, Update
 from ...core.engine import FlatState, Precision, Transitions
 from ...core.errors import CheckpointError, UsageError
+from ...core.hyper_parameters import configs_of
 from ...core.networks import initial_parameters
 from .. import torch as kernels
 from .batches import Draws, Windows
-from .losses import functional_gradients_of, gradients_of, models_of
+from .losses import functional_gradients_of, gradients_of, in_turn, models_of, of_seed
 from .meter import Meter
-from .optimiser import adam, clip_per_seed, due, leaves, move_average
+from .optimiser import adam, clip_per_seed, due, leaves, move_average, set_gradients
 from .single import loss_and_gradients, policy
 
 __all__ = ["Engine", "State", "loss_and_gradients", "policy"]
@@ -65,10 +66,11 @@ class Engine:
         precision: "highest" is float32 throughout, "fast" rounds the inputs of matrix products.
         device: a torch device.
         compile: hand the loss and its gradients to torch.compile.
+        varied: float hyper-parameters of each seed, in place of the config's; such seeds train one after another.
 
     Raises:
         DataError: the data set is shorter than one chunk.
-        UsageError: no seed was given, or there is no such precision.
+        UsageError: no seed was given, there is no such precision, or `varied` does not fit.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Engine:
         precision: Precision = "highest",
         device: str = "cpu",
         compile: bool = False,
+        varied: Sequence[Mapping[str, float]] | None = None,
     ) -> None:
         if not seeds:
             raise UsageError("an engine needs at least one seed")
@@ -88,6 +91,8 @@ class Engine:
             raise UsageError(f"precision must be one of {list(PRECISIONS)}, got {precision!r}")
         self.algorithm, self.config, self.dimensions = algorithm, config, dimensions
         self.seeds, self.precision, self.device = tuple(seeds), precision, torch.device(device)
+        self._configs = configs_of(config, varied, len(self.seeds))
+        self._alike = all(own == config for own in self._configs)
         self._declared = algorithm.networks(config, dimensions)
         self._windows = Windows(data, config.chunk, config.discount, self.device)
         noise = algorithm.noise(config, dimensions, config.batch_size)
@@ -97,16 +102,17 @@ class Engine:
     def _prepare(self, update: Update, compile: bool) -> Any:
         # One seed without vmap in plain autograd is the fastest eager form; the others need a pure function.
         single = len(self.seeds) == 1
-        build = gradients_of if single and not compile else functional_gradients_of
-        gradients = build(self.algorithm, self.config, self.dimensions, update)
-        if not single:
-            gradients = torch.func.vmap(gradients)
+        build = gradients_of if (single or not self._alike) and not compile else functional_gradients_of
+        each = [build(self.algorithm, own, self.dimensions, update) for own in self._configs]
+        if not self._alike:
+            return in_turn([torch.compile(one) for one in each] if compile else each)
+        gradients = each[0] if single else torch.func.vmap(each[0])
         return torch.compile(gradients) if compile else gradients
 
     def initial(self) -> State:
         """The state before the first update."""
-        declared = self.algorithm.declared(self.config, self.dimensions)
-        forests = [initial_parameters(declared, seed) for seed in self.seeds]
+        declared = [self.algorithm.declared(own, self.dimensions) for own in self._configs]
+        forests = [initial_parameters(*each) for each in zip(declared, self.seeds, strict=True)]
         online = {
             network: {name: self._tensor(np.stack([forest[network][name] for forest in forests])) for name in tree}
             for network, tree in forests[0].items()
@@ -126,7 +132,8 @@ class Engine:
             first = leaves(state.first[update.name], update.trains)
             second = leaves(state.second[update.name], update.trains)
             applied = update.applied(self.config, state.step)
-            state.optimisers[update.name] = adam(parameters, first, second, applied, update.rate(self.config))
+            rates = [update.rate(own) for own in self._configs]
+            state.optimisers[update.name] = adam(parameters, first, second, applied, rates)
         return state
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
@@ -171,21 +178,26 @@ class Engine:
         """Give the gradients, clipped, to the parameters as the optimiser expects them."""
         parameters = leaves(state.online, update.trains)
         flat = [g.reshape(p.shape) for p, g in zip(parameters, leaves(gradients, update.trains), strict=True)]
-        if (norm := update.norm(self.config)) is not None:
-            clip_per_seed(flat, norm)
-        for parameter, gradient in zip(parameters, flat, strict=True):
-            parameter.grad = gradient
+        norms = [norm for own in self._configs if (norm := update.norm(own)) is not None]
+        if norms:
+            clip_per_seed(flat, self._numbers(norms))
+        set_gradients(state.optimisers[update.name], flat)
 
     def _average(self, state: State, when: str) -> None:
         for name, average in self.algorithm.averages.items():
             if due(average, when, state.step):
-                move_average(state.target[name], state.online[name], getattr(self.config, average.rate))
+                rates = [getattr(own, average.rate) for own in self._configs]
+                move_average(state.target[name], state.online[name], self._numbers(rates))
+
+    def _numbers(self, each: Sequence[float]) -> Tensor | float:
+        """One number for all seeds where theirs are equal, else one for each."""
+        return each[0] if len(set(each)) == 1 else torch.tensor(each, dtype=torch.float32, device=self.device)
 
     def _without_axis(self, forest: Parameters) -> Parameters:
         """Views without the seed axis where there is one seed, which then runs without vmap."""
         if len(self.seeds) > 1:
             return forest
-        return _of_seed(forest, 0)
+        return of_seed(forest, 0)
 
     def act(
         self, state: State, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
@@ -210,10 +222,10 @@ class Engine:
         with torch.no_grad(), matmul_precision(self.precision, self.device):
             # Seed by seed: a policy may use operations that vmap does not know (moveaxis among them).
             for seed in range(len(self.seeds)):
-                online, target = _of_seed(state.online, seed), _of_seed(state.target, seed)
+                online, target = of_seed(state.online, seed), of_seed(state.target, seed)
                 models = models_of(self._declared, {}, online, target)
                 own = {name: value[seed] for name, value in drawn.items()}
-                actions.append(act(kernels, self.config, models, s[seed], own))
+                actions.append(act(kernels, self._configs[seed], models, s[seed], own))
             return np.asarray(torch.stack(actions).cpu().numpy())
 
     def export(self, state: State) -> FlatState:
@@ -249,7 +261,3 @@ class Engine:
         if flat[key].shape != tuple(like.shape):
             raise CheckpointError(f"{key} has shape {flat[key].shape}, expected {tuple(like.shape)}")
         return self._tensor(flat[key])
-
-
-def _of_seed(forest: Parameters, seed: int) -> Parameters:
-    return {network: {name: value[seed] for name, value in tree.items()} for network, tree in forest.items()}

@@ -1,8 +1,9 @@
 """One loss of a method at given parameters, with its gradients, for one seed or for many at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import optree
 import torch
 from torch import Tensor
 
@@ -53,6 +54,29 @@ def functional_gradients_of(algorithm: Algorithm, config: Any, dimensions: Dimen
         return loss, metrics, result
 
     return gradients
+
+
+def in_turn(gradients: Sequence[Gradients]) -> Gradients:
+    """The metrics and gradients of seeds that each have a function of their own, with a leading seed axis."""
+
+    def all_seeds(online: Forest, target: Forest, batch: Batch, noise: Mapping[str, Tensor]) -> Any:
+        results = [
+            own(
+                of_seed(online, seed),
+                of_seed(target, seed),
+                Batch(*(field[seed] for field in batch)),
+                {name: value[seed] for name, value in noise.items()},
+            )
+            for seed, own in enumerate(gradients)
+        ]
+        return optree.tree_map(lambda *leaves: torch.stack(leaves), *results)
+
+    return all_seeds
+
+
+def of_seed(forest: Forest, seed: int) -> Forest:
+    """Views of one seed's parameters."""
+    return {network: {name: value[seed] for name, value in tree.items()} for network, tree in forest.items()}
 
 
 def models_of(declared: Any, trained: Forest, online: Forest, target: Forest) -> Models:

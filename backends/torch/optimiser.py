@@ -15,22 +15,46 @@ def leaves(forest: Forest, networks: Iterable[str]) -> list[Tensor]:
 
 
 def adam(
-    parameters: Sequence[Tensor], first: Sequence[Tensor], second: Sequence[Tensor], steps: int, learning_rate: float
+    parameters: Sequence[Tensor],
+    first: Sequence[Tensor],
+    second: Sequence[Tensor],
+    steps: int,
+    rates: Sequence[float],
 ) -> torch.optim.Adam:
-    """An Adam that continues from moments `first` and `second` after `steps` steps, updating them in place."""
-    optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
-    for parameter, m, v in zip(parameters, first, second, strict=True):
-        count = torch.tensor(float(steps), device=parameter.device)
-        optimiser.state[parameter] = {"step": count, "exp_avg": m, "exp_avg_sq": v}
+    """An Adam that continues from moments `first` and `second` after `steps` steps, updating them in place.
+
+    With one learning rate for all seeds it steps whole tensors, else the view of each seed in a group of its own.
+    """
+    tensors = list(zip(parameters, first, second, strict=True))
+    groups: list[list[tuple[Tensor, ...]]] = [tensors]
+    if len(set(rates)) > 1:
+        groups = [[tuple(tensor[seed] for tensor in three) for three in tensors] for seed in range(len(rates))]
+    options = [
+        {"params": [parameter for parameter, _, _ in group], "lr": rate}
+        for group, rate in zip(groups, rates, strict=False)
+    ]
+    optimiser = torch.optim.Adam(options, betas=(0.9, 0.999), eps=1e-8, fused=True)
+    for group in groups:
+        for parameter, m, v in group:
+            count = torch.tensor(float(steps), device=parameter.device)
+            optimiser.state[parameter] = {"step": count, "exp_avg": m, "exp_avg_sq": v}
     return optimiser
 
 
-def clip_per_seed(gradients: Sequence[Tensor], clip_norm: float) -> None:
+def set_gradients(optimiser: torch.optim.Adam, gradients: Sequence[Tensor]) -> None:
+    """Give gradients (S, ...), in the order of the parameters, to an optimiser made by `adam`."""
+    groups = optimiser.param_groups
+    for seed, group in enumerate(groups):
+        for parameter, gradient in zip(group["params"], gradients, strict=True):
+            parameter.grad = gradient if len(groups) == 1 else gradient[seed]
+
+
+def clip_per_seed(gradients: Sequence[Tensor], clip_norm: Tensor | float) -> None:
     """Scale each seed's gradients in place so that their joint Euclidean norm is at most `clip_norm`.
 
     Args:
         gradients: tensors (S, ...).
-        clip_norm: largest norm allowed.
+        clip_norm: largest norm allowed, one number or one for each seed (S,).
     """
     seeds = gradients[0].shape[0]
     norms = [torch.linalg.vector_norm(gradient.reshape(seeds, -1), dim=1) for gradient in gradients]
@@ -40,10 +64,11 @@ def clip_per_seed(gradients: Sequence[Tensor], clip_norm: float) -> None:
         gradient.mul_(scale.reshape(-1, *(1,) * (gradient.ndim - 1)))
 
 
-def move_average(target: Tree, online: Tree, rate: float) -> None:
-    """target ← target + rate (online - target), in place."""
+def move_average(target: Tree, online: Tree, rate: Tensor | float) -> None:
+    """target ← target + rate (online - target), in place; the rate is one number or one for each seed (S,)."""
     for name, value in target.items():
-        value.lerp_(online[name], rate)
+        weight = rate.reshape(-1, *(1,) * (value.ndim - 1)) if isinstance(rate, Tensor) else rate
+        value.lerp_(online[name], weight)
 
 
 def due(average: Average, when: str, step: int) -> bool:

@@ -5,6 +5,7 @@ from . import draws, networks, optimisers
 
 SPLIT = "test_engines.test_runs_may_be_split"
 ACTIONS = "test_engines.test_actions"
+SWEEP = "test_engines.test_sweep"
 
 STATES = (
     engine_fault(
@@ -51,7 +52,7 @@ STATES = (
             "jax.jit(lambda numbers, online, *rest: jax.vmap(compute)("
             "numbers, jax.tree.map(lambda leaf: leaf[:1].repeat(leaf.shape[0], 0), online), *rest))",
         ),
-        torch=("engine._decide", "_of_seed(state.online, seed)", "_of_seed(state.online, 0)"),
+        torch=("engine._decide", "of_seed(state.online, seed)", "of_seed(state.online, 0)"),
     ),
     engine_fault(
         "it behaves as it acts",
@@ -62,10 +63,57 @@ STATES = (
     ),
 )
 
+SWEEPS = (
+    engine_fault(
+        "a sweep's losses all see the first seed's numbers",
+        "sweep",
+        SWEEP,
+        jax=("engine.__init__", "np.array([own[name] for own in each]", "np.array([each[0][name] for _ in each]"),
+        torch=(
+            "engine._prepare",
+            "for own in self._configs]\n        if",
+            "for own in self._configs[:1] * len(self._configs)]\n        if",
+        ),
+    ),
+    engine_fault(
+        "a sweep takes the first seed's learning rate",
+        "sweep",
+        SWEEP,
+        torch=("engine._assembled", "update.rate(own)", "update.rate(self._configs[0])"),
+        absent={"jax": "all numbers of a seed reach its update in one mapping"},
+    ),
+    engine_fault(
+        "a sweep takes the first seed's target rate",
+        "sweep",
+        SWEEP,
+        torch=("engine._average", "getattr(own, average.rate)", "getattr(self._configs[0], average.rate)"),
+        absent={"jax": "all numbers of a seed reach its update in one mapping"},
+    ),
+    engine_fault(
+        "a sweep clips to the first seed's norm",
+        "sweep",
+        SWEEP,
+        torch=("engine._hand_over", "update.norm(own)", "update.norm(self._configs[0])"),
+        absent={"jax": "all numbers of a seed reach its update in one mapping"},
+    ),
+    engine_fault(
+        "the seeds of a sweep act with the first one's numbers",
+        "sweep",
+        SWEEP,
+        jax=(
+            "engine._call_policy",
+            "(self._numbers, *arguments)",
+            "(jax.tree.map(lambda leaf: leaf[:1].repeat(len(leaf)), self._numbers), *arguments)",
+        ),
+        torch=("engine._decide", "act(kernels, self._configs[seed]", "act(kernels, self._configs[0]"),
+    ),
+)
+
 ENGINE_FAULTS: tuple[EngineFault, ...] = (
     *optimisers.OPTIMISER,
     *networks.ROUTES,
     *networks.NETWORK_FAULTS,
     *draws.DRAWS,
     *STATES,
+    *SWEEPS,
 )

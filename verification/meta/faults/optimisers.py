@@ -25,7 +25,7 @@ OPTIMISER = (
         "factor",
         UPDATES,
         jax=("updates._averaged", "rate, 0.0)", "1.0 - rate, 0.0)"),
-        torch=("optimiser.move_average", "online[name], rate)", "online[name], 1.0 - rate)"),
+        torch=("optimiser.move_average", "online[name], weight)", "online[name], 1.0 - weight)"),
     ),
     engine_fault(
         "averages are taken in every update",
@@ -93,10 +93,10 @@ OPTIMISER = (
         ),
         torch=(
             "engine._hand_over",
-            "clip_per_seed(flat, norm)",
+            "clip_per_seed(flat, self._numbers(norms))",
             "start = 0\n            for network in update.trains:\n"
             "                end = start + len(gradients[network])\n"
-            "                clip_per_seed(flat[start:end], norm)\n                start = end",
+            "                clip_per_seed(flat[start:end], self._numbers(norms))\n                start = end",
         ),
     ),
     engine_fault(
@@ -191,6 +191,6 @@ OPTIMISER = (
         "clip",
         UPDATES,
         jax=("updates._stepping", "norm := update.norm(config)", "norm := (1.0 if update.clip_norm else None)"),
-        torch=("engine._hand_over", "norm := update.norm(self.config)", "norm := (1.0 if update.clip_norm else None)"),
+        torch=("engine._hand_over", "norm := update.norm(own)", "norm := (1.0 if update.clip_norm else None)"),
     ),
 )
