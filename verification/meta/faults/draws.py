@@ -149,6 +149,6 @@ DRAWS = (
         "seed",
         FIRST,
         jax=("engine.initial", "initial_parameters(*each)", "initial_parameters(each[0], 0)"),
-        torch=("engine.initial", "initial_parameters(declared, seed)", "initial_parameters(declared, 0)"),
+        torch=("engine.initial", "initial_parameters(*each)", "initial_parameters(each[0], 0)"),
     ),
 )

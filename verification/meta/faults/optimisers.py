@@ -163,14 +163,14 @@ OPTIMISER = (
         "optimiser",
         UPDATES,
         jax=("updates._stepping", "update.rate(config)", "config.learning_rate"),
-        torch=("engine._assembled", "update.rate(self.config)", "self.config.learning_rate"),
+        torch=("engine._assembled", "update.rate(own)", "own.learning_rate"),
     ),
     engine_fault(
         "every average moves at the same rate",
         "average",
         UPDATES,
         jax=("updates.advance", "getattr(config, average.rate)", "config.target_rate"),
-        torch=("engine._average", "getattr(self.config, average.rate)", "self.config.target_rate"),
+        torch=("engine._average", "getattr(own, average.rate)", "own.target_rate"),
     ),
     engine_fault(
         "a late average moves from the start",
