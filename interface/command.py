@@ -15,6 +15,7 @@ from .core.errors import DivergenceError, MissingBackendError, UsageError, Veloq
 if TYPE_CHECKING:
     from .algorithms.tuned import Which
     from .training.loop import Outcome
+    from .training.members import Member
 
 USAGE = """usage: veloq COMMAND [OPTIONS]
 
@@ -107,6 +108,7 @@ def _train(arguments: list[str]) -> int:
 def _settings(method: str, arguments: list[str]) -> Any:
     from .options import DEFAULT_ENV, TrainOptions, parse, peek, train_options
     from .training.data.catalogue import find_task
+    from .training.members import parse_sweep
     from .training.presets import preset
     from .training.settings import Settings, find_algorithm, make_config
 
@@ -123,6 +125,7 @@ def _settings(method: str, arguments: list[str]) -> Any:
     count, first = values.pop("seeds"), values.pop("first_seed")
     if count < 1 or first < 0:
         raise UsageError(f"seeds must be at least 1 and first-seed not negative, got {count} and {first}")
+    values["sweep"] = parse_sweep(values["sweep"])
     return Settings(method=method, seeds=tuple(range(first, first + count)), **values)
 
 
@@ -141,14 +144,23 @@ def _resume(options: Any) -> int:
 def _report(outcome: "Outcome") -> int:
     for name, success in (("success rate", outcome.success), ("behaviour cloning", outcome.behaviour_success)):
         if success is not None:
-            seeds = "  ".join(f"{value:.2f}" for value in success)
-            print(f"{name:<18} {sum(success) / len(success):.3f}   per seed {seeds}")
+            _print_rates(name, success, outcome.members)
     print("wall time          " + ", ".join(f"{name} {value:.0f} s" for name, value in outcome.seconds.items()))
     print(f"report             {outcome.run / 'report.html'}")
     if outcome.finished:
         return 0
     print(f"stopped at update {outcome.step}; continue with: veloq train --resume {outcome.run}")
     return 0 if outcome.preempted else INTERRUPTED
+
+
+def _print_rates(name: str, success: Sequence[float], members: Sequence["Member"], remark: str = "") -> None:
+    """Mean and rates per seed, in a sweep one line for each setting."""
+    by_setting: dict[str, list[float]] = {}
+    for member, value in zip(members, success, strict=True):
+        by_setting.setdefault(member.setting, []).append(value)
+    for setting, values in by_setting.items():
+        seeds = "  ".join(f"{value:.2f}" for value in values)
+        print(f"{name:<18} {sum(values) / len(values):.3f}   per seed {seeds}   {remark}{setting}".rstrip())
 
 
 def _evaluate(arguments: list[str]) -> int:
@@ -160,11 +172,11 @@ def _evaluate(arguments: list[str]) -> int:
     help_only = arguments[0] in ("-h", "--help")
     options = parse(EvaluateOptions, arguments if help_only else arguments[1:], "veloq evaluate RUN")
     from .training.policies import evaluate_run
+    from .training.run_folder import RunFolder
 
     result = evaluate_run(Path(arguments[0]), options.backend, options.episodes, options.workers, options.behaviour)
-    rates = result.success_rate
-    seeds = "  ".join(f"{value:.2f}" for value in rates)
-    print(f"success rate       {rates.mean():.3f}   per seed {seeds}   ({options.episodes} episodes each)")
+    members = RunFolder.open(Path(arguments[0])).members
+    _print_rates("success rate", result.success_rate.tolist(), members, f"({options.episodes} episodes each)   ")
     return 0
 
 

@@ -31,6 +31,8 @@ class TrainOptions:
     """number of seeds, trained together"""
     first_seed: int = 0
     """the seeds are first_seed, first_seed + 1, ..."""
+    sweep: tuple[str, ...] = ()
+    """hyper-parameters to vary: `--sweep inv_temp=0.3,1,3 rho=0,0.5` trains every combination, together"""
     updates: int = 0
     """gradient steps"""
     evaluate_every: int = 0

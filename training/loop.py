@@ -16,6 +16,7 @@ from ..core.errors import DivergenceError
 from . import checkpoint
 from .checkpoint import Checkpoint
 from .interruption import Interrupted, StopRequest
+from .members import Member
 from .progress import Progress
 from .run_folder import RunFolder
 from .scoring import Scorer
@@ -24,7 +25,7 @@ from .settings import Settings
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a session of a run ended; success rates are per seed and None where not measured.
+    """How a session of a run ended; success rates are per member and None where not measured.
 
     `preempted` says that SIGTERM, by which schedulers take machines back, ended it early.
     """
@@ -34,6 +35,7 @@ class Outcome:
     step: int
     success: tuple[float, ...] | None
     behaviour_success: tuple[float, ...] | None
+    members: tuple[Member, ...]
     seconds: Mapping[str, float]
     preempted: bool = False
 
@@ -103,12 +105,13 @@ class Loop:
 
     def _check_finite(self, step: int, metrics: Mapping[str, npt.NDArray[np.float64]]) -> None:
         for name, value in metrics.items():
-            bad = [seed for seed, entry in zip(self.settings.seeds, value, strict=True) if not math.isfinite(entry)]
+            each = zip(self.settings.members, value, strict=True)
+            bad = [member.label for member, entry in each if not math.isfinite(entry)]
             if bad:
                 kept = checkpoint.latest_step(self.folder.path)
                 last = "no checkpoint was written before" if kept is None else f"checkpoint of step {kept} is kept"
                 raise DivergenceError(
-                    f"{name} of seed {bad[0]} became NaN or infinite between updates {self.step} and {step}; {last}"
+                    f"{name} of {bad[0]} became NaN or infinite between updates {self.step} and {step}; {last}"
                 )
 
     def _evaluate(self) -> None:
@@ -144,4 +147,5 @@ class Loop:
                 last[record["policy"]] = tuple(record["success"])
         success, cloned = last.get("method"), last.get("behaviour")
         preempted = not finished and self.stop.requested == signal.SIGTERM
-        return Outcome(self.folder.path, finished, self.step, success, cloned, self.seconds, preempted)
+        members = self.settings.members
+        return Outcome(self.folder.path, finished, self.step, success, cloned, members, self.seconds, preempted)

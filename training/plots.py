@@ -36,7 +36,7 @@ def success_curve(records: Records, policy: str) -> Curve | None:
     return _curve(rows) if rows else None
 
 
-def draw_losses(records: Records, seeds: Sequence[int], path: Path) -> bool:
+def draw_losses(records: Records, labels: Sequence[str], path: Path) -> bool:
     """One panel for each metric, one line for each seed; False when there is nothing to draw."""
     curves = metric_curves(records)
     if not curves:
@@ -45,7 +45,7 @@ def draw_losses(records: Records, seeds: Sequence[int], path: Path) -> bool:
     figure = Figure(figsize=(4.2 * COLUMNS, 2.9 * rows), layout="constrained")
     for index, (name, curve) in enumerate(curves.items()):
         axes = figure.add_subplot(rows, COLUMNS, index + 1)
-        _lines(axes, curve, seeds, marker="")
+        _lines(axes, curve, labels, marker="")
         if (curve[1] > 0).all() and curve[1].max() > 20 * curve[1].min():
             axes.set_yscale("log")
         axes.set_title(name.replace("_", " "), fontsize=10)
@@ -53,14 +53,14 @@ def draw_losses(records: Records, seeds: Sequence[int], path: Path) -> bool:
     return True
 
 
-def draw_success(records: Records, seeds: Sequence[int], path: Path) -> bool:
+def draw_success(records: Records, labels: Sequence[str], path: Path) -> bool:
     """Success rate of every seed over the updates, and the behaviour policy's level."""
     curve = success_curve(records, "method")
     if curve is None:
         return False
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    _lines(axes, curve, seeds, marker="o")
+    _lines(axes, curve, labels, marker="o")
     behaviour = success_curve(records, "behaviour")
     if behaviour is not None:
         level = float(behaviour[1][-1].mean())
@@ -77,9 +77,9 @@ def _curve(rows: Sequence[tuple[int, Sequence[float]]]) -> Curve:
     return steps, np.array([values for _, values in rows], dtype=np.float64)
 
 
-def _lines(axes: Axes, curve: Curve, seeds: Sequence[int], marker: str) -> None:
+def _lines(axes: Axes, curve: Curve, labels: Sequence[str], marker: str) -> None:
     steps, values = curve
-    for index, seed in enumerate(seeds):
-        axes.plot(steps, values[:, index], marker=marker, linewidth=1.3, label=f"seed {seed}")
+    for index, label in enumerate(labels):
+        axes.plot(steps, values[:, index], marker=marker, linewidth=1.3, label=label)
     axes.set_xlabel("updates")
     axes.grid(alpha=0.25)

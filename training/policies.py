@@ -1,5 +1,6 @@
 """A trained run as a policy on any backend."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,13 @@ from .run_folder import RunFolder
 from .scoring import noise_shapes
 
 
-def load_policy(run: Path, backend: str = "reference", seed: int | None = None, behaviour: bool = False) -> Policy:
+def load_policy(
+    run: Path,
+    backend: str = "reference",
+    seed: int | None = None,
+    behaviour: bool = False,
+    numbers: Mapping[str, float] | None = None,
+) -> Policy:
     """The policy of one seed of a run, from its newest good checkpoint.
 
     Args:
@@ -26,12 +33,13 @@ def load_policy(run: Path, backend: str = "reference", seed: int | None = None, 
         backend: reference, jax or torch.
         seed: one of the run's seeds; None takes its first.
         behaviour: the behaviour-cloning policy in place of the method's.
+        numbers: in a run that swept over hyper-parameters, the values of one setting; None takes the first.
 
     Returns:
         observations (..., S) and noise by name to actions (..., h·A), NumPy in and out.
 
     Raises:
-        UsageError: the folder is no run, or the run has no such seed or no behaviour policy.
+        UsageError: the folder is no run, or the run has no such seed, setting or behaviour policy.
         CheckpointError: no checkpoint verifies.
         MissingBackendError: the backend's framework is not installed.
     """
@@ -39,19 +47,30 @@ def load_policy(run: Path, backend: str = "reference", seed: int | None = None, 
     folder = RunFolder.open(run)
     algorithm, config = folder.method()
     dimensions = Dimensions(**folder.config["dimensions"])
-    seeds = folder.config["seeds"]
-    if seed is None:
-        seed = seeds[0]
-    if seed not in seeds:
-        raise UsageError(f"{run}: has no seed {seed}; it has {', '.join(str(number) for number in seeds)}")
+    index = _find(folder, seed, numbers)
+    config = dataclasses.replace(config, **folder.members[index].numbers)
     if behaviour and algorithm.behaviour is None:
         raise UsageError(f"{algorithm.name} trains no behaviour policy")
     state = checkpoint.load_latest(run, folder.identity).state
-    online, target = (forest(state, part, seeds.index(seed)) for part in ("online", "target"))
+    online, target = (forest(state, part, index) for part in ("online", "target"))
     missing = sorted(set(algorithm.declared(config, dimensions)) - set(online))
     if missing:
         raise CheckpointError(f"{run}: the checkpoint lacks the network {', '.join(missing)}")
     return function(algorithm, config, dimensions, online, target, behaviour)
+
+
+def _find(folder: RunFolder, seed: int | None, numbers: Mapping[str, float] | None) -> int:
+    """Which member of the run has this seed and these numbers."""
+    found = [
+        index
+        for index, member in enumerate(folder.members)
+        if seed in (None, member.seed) and numbers in (None, member.numbers)
+    ]
+    if not found:
+        known = ", ".join(member.label for member in folder.members)
+        setting = "" if numbers is None else f" with {dict(numbers)}"
+        raise UsageError(f"{folder.path}: has no seed {seed}{setting}; it has {known}")
+    return found[0]
 
 
 def evaluate_run(run: Path, backend: str, episodes: int, workers: int = 2, behaviour: bool = False) -> EvaluationResult:
@@ -64,9 +83,11 @@ def evaluate_run(run: Path, backend: str, episodes: int, workers: int = 2, behav
     config = folder.config
     algorithm, values = folder.method()
     dimensions = Dimensions(**config["dimensions"])
-    policies = [load_policy(run, backend, seed, behaviour) for seed in config["seeds"]]
+    each = folder.members
+    policies = [load_policy(run, backend, member.seed, behaviour, member.numbers) for member in each]
     noise = noise_shapes(algorithm, values, dimensions)
-    return evaluate(config["env"], stacked(policies), config["seeds"], episodes, values.chunk, noise, workers)
+    seeds = [member.seed for member in each]
+    return evaluate(config["env"], stacked(policies), seeds, episodes, values.chunk, noise, workers)
 
 
 def stacked(policies: list[Policy]) -> Policy:

@@ -32,15 +32,15 @@ def write_report(run: RunFolder) -> Path:
 
 def _written(run: RunFolder) -> Path:
     records = run.records()
-    seeds = run.config["seeds"]
-    sections = [_headline(run.config, records), _success_table(seeds, records)]
-    if plots.draw_success(records, seeds, run.path / "success.png"):
+    labels = [member.label for member in run.members]
+    sections = [_headline(run.config, records), _success_table(labels, records)]
+    if plots.draw_success(records, labels, run.path / "success.png"):
         sections.append("<h2>Success</h2>" + _image(run.path / "success.png", "success rate over the updates"))
     for name, caption in CAPTIONS.items():
         picture = run.path / f"rollouts-{name}.png"
         if picture.is_file():
             sections.append(f"<h2>Rollouts of {caption}</h2>" + _image(picture, f"rollouts of {caption}"))
-    if plots.draw_losses(records, seeds, run.path / "losses.png"):
+    if plots.draw_losses(records, labels, run.path / "losses.png"):
         sections.append("<h2>Losses</h2>" + _image(run.path / "losses.png", "training metrics over the updates"))
     sections += _tables(run.config)
     title = html.escape(f"{run.config['method']} on {run.config['env']}")
@@ -68,21 +68,21 @@ def _headline(config: Mapping[str, Any], records: plots.Records) -> str:
     )
 
 
-def _success_table(seeds: Sequence[int], records: plots.Records) -> str:
+def _success_table(labels: Sequence[str], records: plots.Records) -> str:
     rows = []
     for policy, caption in CAPTIONS.items():
         found = [r for r in records if r["kind"] == "evaluation" and r["policy"] == policy]
         if found:
             last = found[-1]
             values = "".join(f"<td class='number'>{value:.2f}</td>" for value in last["success"])
-            mean = sum(last["success"]) / len(seeds)
+            mean = sum(last["success"]) / len(labels)
             rows.append(
                 f"<tr><td>{caption}</td><td class='number'>{last['step']}</td>"
                 f"<td class='number'>{last['episodes']}</td>{values}<td class='number'><b>{mean:.2f}</b></td></tr>"
             )
     if not rows:
         return "<p>Nothing was evaluated yet.</p>"
-    heads = "".join(f"<th>seed {seed}</th>" for seed in seeds)
+    heads = "".join(f"<th>{html.escape(label)}</th>" for label in labels)
     return (
         f"<table><tr><th>success rate of</th><th>updates</th><th>episodes</th>{heads}<th>mean</th></tr>"
         f"{''.join(rows)}</table>"
@@ -94,6 +94,7 @@ def _tables(config: Mapping[str, Any]) -> list[str]:
     groups = {
         "Hyper-parameters": config["config"],
         "Tuned values": config.get("tuned_values") or {},
+        "Sweep": config.get("sweep") or {},
         "Run": {**shown, "seeds": config["seeds"]},
         "Data set": config.get("data_manifest") or {},
         "Versions": config.get("versions", {}),

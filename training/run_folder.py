@@ -12,7 +12,8 @@ from typing import Any
 
 from ..core.algorithm import Algorithm, Dimensions
 from ..core.errors import CheckpointError, UsageError
-from .settings import find_algorithm, make_config
+from .members import Member, members
+from .settings import check_sweep, find_algorithm, make_config
 from .untrusted import check_types, read_object, refusing
 from .writing import writing
 
@@ -88,6 +89,8 @@ class RunFolder:
     def identity(self) -> str:
         """SHA-256 of what makes a checkpoint this run's."""
         wanted = {key: self.config[key] for key in IDENTITY}
+        if sweep := self.sweep():
+            wanted["sweep"] = sweep
         return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
 
     def method(self) -> tuple[Algorithm, Any]:
@@ -101,6 +104,28 @@ class RunFolder:
             return algorithm, make_config(algorithm, self.config["config"])
         except UsageError as error:
             raise CheckpointError(f"{self.path / CONFIG}: {error}") from error
+
+    def sweep(self) -> dict[str, tuple[float, ...]]:
+        """The hyper-parameters that the run sweeps over, with their values; none in most runs.
+
+        Raises:
+            CheckpointError: config.json holds no such thing there.
+        """
+        found = self.config.get("sweep", {})
+        if not isinstance(found, dict) or not all(isinstance(values, list) and values for values in found.values()):
+            raise CheckpointError(f"{self.path / CONFIG}: damaged, expected sweep to hold lists of numbers by name")
+        algorithm, config = self.method()
+        sweep = {name: tuple(values) for name, values in found.items()}
+        try:
+            check_sweep(algorithm, config, sweep)
+        except UsageError as error:
+            raise CheckpointError(f"{self.path / CONFIG}: {error}") from error
+        return sweep
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The policies that the run trains."""
+        return members(self.config["seeds"], self.sweep())
 
     def note_resumed(self, step: int, changes: Mapping[str, Any]) -> None:
         """Add a session to config.json."""

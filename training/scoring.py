@@ -45,7 +45,7 @@ class Scorer:
         result = evaluate(
             settings.env,
             policy,
-            settings.seeds,
+            [member.seed for member in settings.members],
             episodes,
             settings.config.chunk,
             self._noise,

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import math
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from ..algorithms.tuned import Which
 from ..core.algorithm import Algorithm
 from ..core.engine import Precision
 from ..core.errors import UsageError
+from ..core.hyper_parameters import configs_of
+from .members import Member, members
 
 # Hyper-parameters that lie in [0, 1], and those strictly inside; a method's record names further rates and moments.
 UNIT_INTERVAL = ("discount",)
@@ -43,6 +45,12 @@ class Settings:
     workers: int
     tuned: Which = "released"
     compile: bool = False
+    sweep: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The policies that the run trains: each seed with each setting of the sweep."""
+        return members(self.seeds, self.sweep)
 
     @property
     def algorithm(self) -> Algorithm:
@@ -100,6 +108,7 @@ def check_settings(settings: Settings) -> None:
     """Raise UsageError at the first number or choice that makes no sense."""
     find_algorithm(settings.method)
     make_config(settings.algorithm, dataclasses.asdict(settings.config))
+    check_sweep(settings.algorithm, settings.config, settings.sweep)
     for name in ("updates", "evaluate_every", "curve_episodes", "episodes", "dispatch", "workers"):
         _size(name.replace("_", "-"), getattr(settings, name))
     if settings.transitions is not None:
@@ -117,6 +126,14 @@ def check_settings(settings: Settings) -> None:
             raise UsageError(
                 f"unknown {name} {getattr(settings, name)!r}{suggestion(getattr(settings, name), choices)}"
             )
+
+
+def check_sweep(algorithm: Algorithm, config: Any, sweep: Mapping[str, Sequence[float]]) -> None:
+    """Raise UsageError where a sweep names what cannot differ in one run, or a value out of range."""
+    each = members((0,), sweep)
+    configs_of(config, [member.numbers for member in each], len(each))
+    for member in each:
+        make_config(algorithm, dataclasses.asdict(config) | dict(member.numbers))
 
 
 def _checked(name: str, value: Any, kind: Any, least: int = 1) -> Any:

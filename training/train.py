@@ -126,6 +126,7 @@ def stored_settings(folder: RunFolder) -> Settings:
         "tuned": config.get("tuned", "released"),
         "compile": config.get("compile") is True,
         "seeds": tuple(config["seeds"]),
+        "sweep": folder.sweep(),
         "directory": folder.path.parent,
         "data_directory": Path(config["data_directory"]),
     }
@@ -184,13 +185,15 @@ def _dimensions(settings: Settings, data: TaskData) -> Dimensions:
 
 
 def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: TaskData) -> Engine:
-    options = {"compile": True} if settings.compile else {}
+    options: dict[str, Any] = {"compile": True} if settings.compile else {}
+    if settings.sweep:
+        options["varied"] = [member.numbers for member in settings.members]
     engine: Engine = engine_type(
         settings.algorithm,
         settings.config,
         dimensions,
         data.transitions,
-        settings.seeds,
+        [member.seed for member in settings.members],
         settings.precision,
         settings.device,
         **options,
@@ -204,6 +207,7 @@ def _description(settings: Settings, dimensions: Dimensions, data: TaskData, fou
         "config": config_values(settings.config),
         "tuned_values": found.description(),
         "seeds": list(settings.seeds),
+        "sweep": {name: list(values) for name, values in settings.sweep.items()},
         "directory": str(settings.directory),
         "data_directory": str(data.file.parent.resolve()),
         "dimensions": dimensions._asdict(),
