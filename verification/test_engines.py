@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from veloq.core.algorithm import Algorithm
+from veloq.core.hyper_parameters import with_numbers
 from veloq.core.networks import Forest, initial_parameters
 from veloq.verification.adam import trajectory
 from veloq.verification.assertions import assert_at_most, assert_close, assert_exact
@@ -228,7 +229,7 @@ def test_sweep(framework: Backend) -> None:
     state, metrics = swept.run(swept.initial(), STEPS)
     flat, acted = swept.export(state), swept.act(state, *acting_inputs(len(SWEEP)))
     for index, (seed, varied) in enumerate(zip(SWEPT_SEEDS, SWEEP, strict=True)):
-        config = replace(CONFIG, **varied)
+        config = with_numbers(CONFIG, varied)
         lone = build(framework, GAINED, config, (seed,))
         alone, measured = lone.run(lone.initial(), STEPS)
         case = method_case(PROBE, 0, learning_rate=config.learning_rate, hidden=config.hidden)

@@ -19,6 +19,7 @@ from .. import torch as kernels
 from .batches import Draws, Windows
 from .losses import functional_gradients_of, gradients_of, in_turn, models_of, of_seed
 from .meter import Meter
+from .networks import Forest
 from .optimiser import adam, clip_per_seed, due, leaves, move_average, set_gradients
 from .single import loss_and_gradients, policy
 
@@ -151,7 +152,7 @@ class Engine:
                 self._advance(state, online, target, meter)
         return state, meter.means(len(self.seeds))
 
-    def _advance(self, state: State, online: Parameters, target: Parameters, meter: Meter) -> None:
+    def _advance(self, state: State, online: Forest, target: Forest, meter: Meter) -> None:
         """One update in place; every loss sees the parameters from before it."""
         batch, noise = self._sample(state.step)
         active = [update for update in self.algorithm.updates if update.due(self.config, state.step)]
@@ -193,7 +194,7 @@ class Engine:
         """One number for all seeds where theirs are equal, else one for each."""
         return each[0] if len(set(each)) == 1 else torch.tensor(each, dtype=torch.float32, device=self.device)
 
-    def _without_axis(self, forest: Parameters) -> Parameters:
+    def _without_axis(self, forest: Parameters) -> Forest:
         """Views without the seed axis where there is one seed, which then runs without vmap."""
         if len(self.seeds) > 1:
             return forest

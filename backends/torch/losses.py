@@ -69,7 +69,8 @@ def in_turn(gradients: Sequence[Gradients]) -> Gradients:
             )
             for seed, own in enumerate(gradients)
         ]
-        return optree.tree_map(lambda *leaves: torch.stack(leaves), *results)
+        stacked: Any = optree.tree_map(lambda *leaves: torch.stack(leaves), *results)  # type: ignore[arg-type]
+        return stacked
 
     return all_seeds
 

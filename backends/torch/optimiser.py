@@ -26,9 +26,9 @@ def adam(
     With one learning rate for all seeds it steps whole tensors, else the view of each seed in a group of its own.
     """
     tensors = list(zip(parameters, first, second, strict=True))
-    groups: list[list[tuple[Tensor, ...]]] = [tensors]
+    groups = [tensors]
     if len(set(rates)) > 1:
-        groups = [[tuple(tensor[seed] for tensor in three) for three in tensors] for seed in range(len(rates))]
+        groups = [[(value[seed], m[seed], v[seed]) for value, m, v in tensors] for seed in range(len(rates))]
     options = [
         {"params": [parameter for parameter, _, _ in group], "lr": rate}
         for group, rate in zip(groups, rates, strict=False)
