@@ -48,10 +48,13 @@ class LossAndGradients(NamedTuple):
 class Engine(Protocol):
     """Trains S seeds of one method at once on one device.
 
-    Built as `Engine(algorithm, config, dimensions, data, seeds, precision="highest", device="cpu", varied=None)`,
-    where `seeds` is a sequence of S integers. Seed s starts from `initial_parameters(networks, s)` and draws its
-    batches and noise from (s, step) alone, so that a seed's run depends neither on the other seeds nor on how
+    Built as `Engine(algorithm, config, dimensions, data, seeds, precision="highest", device="cpu", varied=None,
+    skip=False)`, where `seeds` is a sequence of S integers. Seed s starts from `initial_parameters(networks, s)` and
+    draws its batches and noise from (s, step) alone, so that a seed's run depends neither on the other seeds nor on how
     the updates are split over calls. Windows start uniformly on {0..N-chunk}.
+
+    With `skip` a loss that is not finite, or whose metrics or gradients are not, moves nothing of its seed in that
+    update; the metric "skipped" is the mean number of such losses in an update.
 
     With `varied` the engine trains a sweep: entry s replaces float hyper-parameters of seed s, all but `discount`, and
     a seed may come several times.
@@ -67,6 +70,7 @@ class Engine(Protocol):
         precision: Precision = "highest",
         device: str = "cpu",
         varied: Sequence[Mapping[str, float]] | None = None,
+        skip: bool = False,
     ) -> None: ...
 
     def initial(self) -> Any:
@@ -90,6 +94,14 @@ class Engine(Protocol):
         self, state: Any, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
     ) -> npt.NDArray[Any]:
         """Like `act`, with the behaviour-cloning policy."""
+        ...
+
+    def drawn(self, step: int) -> tuple[Batch, dict[str, npt.NDArray[Any]]]:
+        """Batch and noise of the update that comes after `step` others, NumPy arrays with a leading seed axis."""
+        ...
+
+    def finite(self, state: Any) -> npt.NDArray[np.bool_]:
+        """Whether every parameter, average and moment of each seed is finite, (S,); NaN in one of them stays."""
         ...
 
     def export(self, state: Any) -> FlatState:

@@ -85,6 +85,12 @@ def gained(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> 
     return loud(K, config, models, batch._replace(rewards=config.gain * batch.rewards), noise)
 
 
+def steep(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
+    """`loud` and the root of a square: |number| or, where the first row is masked, 0 with a derivative 0/0."""
+    loss, metrics = loud(K, config, models, batch, noise)
+    return loss + K.xp.sqrt(K.xp.square(models.online.number()) * batch.masks[0]), metrics
+
+
 def faint(K: Any, config: Any, models: Models, batch: Batch, noise: Noises) -> tuple[Array, Metrics]:
     """Trains pair and line with tiny gradients; reads the ensemble's average and the online number."""
     left, right = models.online.pair(batch.observations)
@@ -198,6 +204,12 @@ QUIET = replace(
         "line": Average(rate="slow_rate"),
         "residual": Average("after"),
     },
+)
+# Its first loss is finite in every batch, its gradient not in those whose first mask is 0.
+STEEP = replace(
+    PROBE,
+    name="steep probe",
+    updates=(Update("loud", steep, ("ensemble", "number"), clip_norm=0.5), *PROBE.updates[1:]),
 )
 # Beside rates and norms, its losses and actions depend on a number of the config.
 GAINED = replace(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from veloq.core.algorithm import Algorithm
+from veloq.core.engine import Transitions
 from veloq.core.hyper_parameters import with_numbers
 from veloq.core.networks import Forest, initial_parameters
 from veloq.verification.adam import trajectory
@@ -19,7 +20,7 @@ from veloq.verification.assertions import assert_at_most, assert_close, assert_e
 from veloq.verification.backends import BACKENDS, Backend
 from veloq.verification.check import check
 from veloq.verification.method_cases import data_for, drift, method_case, pinned
-from veloq.verification.probes import GAINED, PROBE, QUIET, RESTATED, WINDOW, Config, act_by_hand, behave_by_hand
+from veloq.verification.probes import GAINED, PROBE, QUIET, RESTATED, STEEP, WINDOW, Config, act_by_hand, behave_by_hand
 from veloq.verification.profiles import examples
 from veloq.verification.restatement import arguments, assert_restated
 from veloq.verification.windows_by_hand import SIZES, TRANSITIONS, first_row, revealed, window
@@ -29,6 +30,11 @@ STEPS = 5
 RATE = 0.05  # large: gradients then change from step to step, without which Adam forgives a wrong scale
 DRAWS = 300
 FALSE_ALARM = 1e-6
+# A row whose reward is not a number, and what the only loss that reads rewards changes.
+PLANTED, SKIPPED_STEPS = 4, 8
+LOUD = tuple(
+    f"{part}/{name}" for part in ("online", "adam_first/loud", "adam_second/loud") for name in ("ensemble", "number/")
+)
 # Every number of the probe, and a seed that comes twice.
 SWEPT_SEEDS = (6, 6, 7)
 SWEEP = (
@@ -46,10 +52,17 @@ def engine(backend: Backend, algorithm: str, seeds: tuple[int, ...], chunk: int 
     return build(backend, method, replace(CONFIG, chunk=chunk), seeds)
 
 
-def build(backend: Backend, method: Algorithm, config: Config, seeds: tuple[int, ...], **options: Any) -> Any:
+def build(
+    backend: Backend,
+    method: Algorithm,
+    config: Config,
+    seeds: tuple[int, ...],
+    data: Transitions = TRANSITIONS,
+    **options: Any,
+) -> Any:
     """An engine on the small data set."""
     sizes = SIZES._replace(action=config.chunk)
-    return backend.engine.Engine(method, config, sizes, TRANSITIONS, seeds, device=backend.device, **options)
+    return backend.engine.Engine(method, config, sizes, data, seeds, device=backend.device, **options)
 
 
 def acting_inputs(seeds: int) -> tuple[Any, dict[str, Any]]:
@@ -240,6 +253,64 @@ def test_sweep(framework: Backend) -> None:
         s, noise = acting_inputs(len(SWEEP))
         wanted = lone.act(alone, s[index : index + 1], {"z": noise["z"][index : index + 1]})
         assert_close(acted[index], wanted[0], "network", "action", "float32")
+
+
+@pytest.mark.parametrize("probe", [PROBE, STEEP], ids=["loss", "gradient"])
+@check("ENGINE", "with skip, a loss or gradient that is NaN moves nothing of its seed; everything else moves as ever")
+def test_skip(framework: Backend, probe: Algorithm) -> None:
+    """NaN in a reward, or in the gradient of a root; each step beside a step of an engine that skips nothing."""
+    rewards = TRANSITIONS.rewards.copy()
+    rewards[PLANTED] = np.nan if probe is PROBE else 0.0
+    data = TRANSITIONS._replace(rewards=rewards)
+    skipping = build(framework, probe, CONFIG, SEEDS, data, skip=True)
+    plain = build(framework, probe, CONFIG, SEEDS, data)
+    case = method_case(PROBE, 0, learning_rate=CONFIG.learning_rate, hidden=CONFIG.hidden)
+    state, seen = skipping.initial(), []
+    for step in range(SKIPPED_STEPS):
+        before = skipping.export(state)
+        batch = skipping.drawn(step)[0]
+        bad = np.isnan(batch.rewards).any(axis=1) if probe is PROBE else batch.masks[:, 0] == 0.0
+        seen.extend(bad)
+        wanted = plain.export(plain.run(plain.restore(before), 1)[0])
+        state, metrics = skipping.run(state, 1)
+        after = skipping.export(state)
+        assert_exact(np.asarray(metrics["skipped"], np.float32), bad.astype(np.float32), f"skips of step {step}")
+        assert all(skipping.finite(state))
+        for seed, met in enumerate(bad):
+            for name in after.keys() - {"step"}:
+                if met and name.startswith(LOUD):
+                    assert_exact(after[name][seed], before[name][seed], f"{name} of a skipped step")
+                else:
+                    bound = drift(case, wanted[name][seed], 1)
+                    assert_at_most(np.abs(after[name][seed] - wanted[name][seed]), bound, name)
+    assert any(seen)
+    assert not all(seen)
+
+
+@check("ENGINE", "a parameter that is not finite is seen, in the seed that has it")
+def test_finite(framework: Backend) -> None:
+    """NaN and infinity, in a parameter, an average or a moment that no metric shows."""
+    trainer = engine(framework, PROBE.name, SEEDS)
+    flat = trainer.export(trainer.initial())
+    assert trainer.finite(trainer.restore(flat)).tolist() == [True, True]
+    for name in ("online/idle/hidden_0.kernel", "target/pair/hidden_0.bias", "adam_second/faint/line/out.bias"):
+        for value in (np.nan, np.inf):
+            planted = {**flat, name: flat[name].copy()}
+            planted[name][1].flat[0] = value
+            assert trainer.finite(trainer.restore(planted)).tolist() == [True, False], name
+
+
+@check("ENGINE", "what an engine says it draws is what its losses see")
+def test_drawn(framework: Backend) -> None:
+    """Beside the metrics of a loss that shows its batch and noise."""
+    trainer = engine(framework, WINDOW.name, SEEDS)
+    for step, seeds in enumerate(shown(framework, SEEDS)[:STEPS]):
+        batch, noise = trainer.drawn(step)
+        for index, met in enumerate(seeds):
+            for name, value in met.items():
+                kind, field = name.split(".", 1)
+                found = getattr(batch, field) if kind == "batch" else noise[field]
+                assert_exact(np.ravel(found[index]), np.ravel(value), name)
 
 
 @check("ENGINE", "seeds that differ only above 32 bits draw differently")

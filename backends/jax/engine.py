@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from ...core.algorithm import Algorithm, Dimensions
+from ...core.algorithm import Algorithm, Batch, Dimensions
 from ...core.engine import FlatState, Precision, Transitions
 from ...core.errors import CheckpointError, DataError, MissingBackendError, UsageError
 from ...core.hyper_parameters import configs_of, numbers, with_numbers
@@ -17,8 +17,8 @@ from ...core.networks import Forest, initial_parameters
 from .batches import keys, windows
 from .losses import loss_and_gradients, policy
 from .program_keys import Same, kernels
-from .programs import Recipe, compiled_policy, in_turn, nothing_measured, seed_acting, together
-from .updates import Counted, State
+from .programs import Recipe, compiled_policy, drawn, in_turn, nothing_measured, seed_acting, together
+from .updates import Counted, State, all_finite
 
 __all__ = ["Engine", "loss_and_gradients", "policy"]
 
@@ -38,6 +38,7 @@ class Engine:
         precision: Precision = "highest",
         device: str = "cpu",
         varied: Sequence[Mapping[str, float]] | None = None,
+        skip: bool = False,
     ) -> None:
         if precision not in MATMUL:
             raise UsageError(f"precision must be one of {sorted(MATMUL)}, got {precision!r}")
@@ -54,7 +55,12 @@ class Engine:
         values = {name: np.array([own[name] for own in each], np.float32) for name in each[0]}
         self._numbers = jax.device_put(values, self._device)
         self._recipe = Recipe(
-            Same(algorithm), with_numbers(config, dict.fromkeys(values, 0.0)), dimensions, MATMUL[precision], kernels()
+            Same(algorithm),
+            with_numbers(config, dict.fromkeys(values, 0.0)),
+            dimensions,
+            MATMUL[precision],
+            skip,
+            kernels(),
         )
         self._train = in_turn if self._device.platform == "cpu" else together
         self._nothing: Counted | None = None
@@ -99,6 +105,16 @@ class Engine:
     ) -> npt.NDArray[Any]:
         """Like `act`, with the behaviour-cloning policy."""
         return self._call_policy(True, state, observations, noise)
+
+    def drawn(self, step: int) -> tuple[Batch, dict[str, npt.NDArray[Any]]]:
+        """Batch and noise of update number `step`, as NumPy arrays with a leading seed axis."""
+        draws = [drawn(self._recipe, self._config, np.int32(step), key, self._data) for key in self._keys]
+        stacked: tuple[Batch, dict[str, npt.NDArray[Any]]] = jax.tree.map(lambda *leaves: np.stack(leaves), *draws)
+        return stacked
+
+    def finite(self, state: State) -> npt.NDArray[np.bool_]:
+        """Whether every parameter, average and moment of each seed is finite, (S,)."""
+        return np.array(_seeds_finite(tuple(state[:-1])))
 
     def export(self, state: State) -> FlatState:
         """The whole state as NumPy arrays of their own memory."""
@@ -157,6 +173,9 @@ class Engine:
                 jax.eval_shape(jax.vmap(seed_acting(self._recipe, config, behaviour)), *arguments)
             self._checked.add(behaviour)
         return np.asarray(compiled_policy(self._recipe, behaviour)(self._numbers, *arguments))
+
+
+_seeds_finite = jax.jit(jax.vmap(all_finite))
 
 
 def find_device(name: str) -> Any:

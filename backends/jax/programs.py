@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from ...core.algorithm import Algorithm, Dimensions
+from ...core.algorithm import Algorithm, Batch, Dimensions
 from ...core.hyper_parameters import with_numbers
 from ...core.networks import Forest
 from .batches import Windows, draw_batch, draw_noise
@@ -34,6 +34,7 @@ class Recipe(NamedTuple):
     config: Any
     dimensions: Dimensions
     matmul: str
+    skip: bool
     kernels: tuple[Callable[..., Any], ...]
 
 
@@ -135,11 +136,17 @@ def compiled_loop(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
 def _update(recipe: Recipe, config: Any, state: State, key: Array, data: Windows) -> tuple[State, Counted]:
     """The update of one seed, without the seed axis."""
     algorithm = recipe.algorithm.value
-    key = jax.random.fold_in(key, state.step)
-    batch = draw_batch(data, key, config.batch_size, config.chunk)
-    noise = draw_noise(algorithm.noise(config, recipe.dimensions, config.batch_size), key)
+    batch, noise = drawn(recipe, config, state.step, key, data)
     with jax.default_matmul_precision(recipe.matmul):
-        return advance(algorithm, config, algorithm.networks(config, recipe.dimensions), state, batch, noise)
+        declared = algorithm.networks(config, recipe.dimensions)
+        return advance(algorithm, config, declared, state, batch, noise, recipe.skip)
+
+
+def drawn(recipe: Recipe, config: Any, step: Array, key: Array, data: Windows) -> tuple[Batch, dict[str, Array]]:
+    """Batch and noise of one seed's update number `step`."""
+    key = jax.random.fold_in(key, step)
+    batch = draw_batch(data, key, config.batch_size, config.chunk)
+    return batch, draw_noise(recipe.algorithm.value.noise(config, recipe.dimensions, config.batch_size), key)
 
 
 def nothing_measured(recipe: Recipe, config: Any, state: State, seed_keys: Array, data: Windows) -> Counted:

@@ -53,23 +53,32 @@ def loss_and_gradient(
 
 
 def advance(
-    algorithm: Algorithm, config: Any, declared: Any, state: State, batch: Batch, noise: Mapping[str, Array]
+    algorithm: Algorithm,
+    config: Any,
+    declared: Any,
+    state: State,
+    batch: Batch,
+    noise: Mapping[str, Array],
+    skip: bool = False,
 ) -> tuple[State, Counted]:
     """The state after one update, and each metric with whether it was computed in this one.
 
-    All losses see the parameters from before the step; the step counts from 1 for `every`.
+    All losses see the parameters from before the step; the step counts from 1 for `every`. With `skip` a loss that is
+    not finite, or whose metrics or gradients are not, moves nothing; the metric "skipped" counts such losses.
     """
     count = state.step + 1
     online, first, second = state.online, dict(state.adam_first), dict(state.adam_second)
     measured: Counted = {}
+    skips = jnp.zeros((), jnp.int32)
     for update in algorithm.updates:
         result = _when(
             update.due(config, state.step),
-            _stepping(update, config, declared, state, batch, noise, update.applied(config, count)),
+            _stepping(update, config, declared, state, batch, noise, update.applied(config, count), skip),
             update.always(),
-            (jax.tree.map(jnp.zeros_like, first[update.name]), first[update.name], second[update.name]),
+            _idle(state, update),
         )
-        (change, first[update.name], second[update.name]), metrics, applied = result
+        (change, first[update.name], second[update.name]), metrics, applied, skipped = result
+        skips += skipped
         online = {**online, **{n: optax.apply_updates(online[n], change[n]) for n in update.trains}}
         measured |= {name: (value, applied) for name, value in metrics.items()}
     target = {
@@ -82,10 +91,13 @@ def advance(
         )
         for name, average in algorithm.averages.items()
     }
+    if skip:
+        measured["skipped"] = (skips.astype(jnp.float32), jnp.ones((), jnp.int32))
     return State(online, target, first, second, count), measured
 
 
-Stepped = tuple[tuple[Forest, Forest, Forest], Metrics]
+Moved = tuple[Forest, Forest, Forest]
+Stepped = tuple[Moved, Metrics, Array]
 
 
 def _stepping(
@@ -96,28 +108,50 @@ def _stepping(
     batch: Batch,
     noise: Mapping[str, Array],
     count: Array,
+    skip: bool,
 ) -> Callable[[], Stepped]:
+    """Changes of the parameters, both moments, metrics, and whether they count."""
+
     def step() -> Stepped:
-        (_, metrics), gradient = loss_and_gradient(update, config, declared, state.online, state.target, batch, noise)
+        at = (state.online, state.target, batch, noise)
+        (loss, metrics), gradient = loss_and_gradient(update, config, declared, *at)
+        sound = all_finite((loss, metrics, gradient))
         if (norm := update.norm(config)) is not None:
             gradient, _ = optax.clip_by_global_norm(norm).update(gradient, optax.EmptyState())
         moments = optax.ScaleByAdamState(count - 1, state.adam_first[update.name], state.adam_second[update.name])
         direction, moments = ADAM.update(gradient, moments)
         change = jax.tree.map(lambda leaf: -update.rate(config) * leaf, direction)
-        return (change, moments.mu, moments.nu), metrics
+        moved = (change, moments.mu, moments.nu)
+        if not skip:
+            return moved, metrics, jnp.ones((), jnp.int32)
+        idle = _idle(state, update)
+        kept: Moved = jax.tree.map(lambda new, old: jnp.where(sound, new, old), moved, idle)
+        return kept, {name: jnp.where(sound, value, 0.0) for name, value in metrics.items()}, sound.astype(jnp.int32)
 
     return step
 
 
-def _when(
-    due: Array, step: Callable[[], Stepped], always: bool, idle: tuple[Forest, Forest, Forest]
-) -> tuple[tuple[Forest, Forest, Forest], Metrics, Array]:
-    """Run `step` when it is due; otherwise nothing moves and the metrics are zeros that do not count."""
+def _idle(state: State, update: Update) -> Moved:
+    first, second = state.adam_first[update.name], state.adam_second[update.name]
+    return jax.tree.map(jnp.zeros_like, first), first, second
+
+
+def all_finite(tree: Any) -> Array:
+    """Whether every entry of every leaf is finite, one boolean."""
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+
+
+def _when(due: Array, step: Callable[[], Stepped], always: bool, idle: Moved) -> tuple[Moved, Metrics, Array, Array]:
+    """Run `step` when it is due; otherwise nothing moves and the metrics are zeros that do not count.
+
+    The last number is 1 where it was due and did not count.
+    """
     if always:
-        return *step(), jnp.ones((), jnp.int32)
+        moved, metrics, counted = step()
+        return moved, metrics, counted, 1 - counted
     metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(step)[1])
-    moved, metrics = lax.cond(due, step, lambda: (idle, metrics))
-    return moved, metrics, due.astype(jnp.int32)
+    moved, metrics, counted = lax.cond(due, step, lambda: (idle, metrics, jnp.zeros((), jnp.int32)))
+    return moved, metrics, counted, due.astype(jnp.int32) - counted
 
 
 def _averaged(average: Average, rate: float, target: Tree, source: Tree, count: Array) -> Tree:

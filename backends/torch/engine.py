@@ -22,6 +22,7 @@ from .meter import Meter
 from .networks import Forest
 from .optimiser import adam, clip_per_seed, due, leaves, move_average, set_gradients
 from .single import loss_and_gradients, policy
+from .skipping import sound_seeds, unchanged_unless
 
 __all__ = ["Engine", "State", "loss_and_gradients", "policy"]
 
@@ -68,6 +69,7 @@ class Engine:
         device: a torch device.
         compile: hand the loss and its gradients to torch.compile.
         varied: float hyper-parameters of each seed, in place of the config's; such seeds train one after another.
+        skip: let nothing of a seed move by a loss that is not finite, or whose metrics or gradients are not.
 
     Raises:
         DataError: the data set is shorter than one chunk.
@@ -85,6 +87,7 @@ class Engine:
         device: str = "cpu",
         compile: bool = False,
         varied: Sequence[Mapping[str, float]] | None = None,
+        skip: bool = False,
     ) -> None:
         if not seeds:
             raise UsageError("an engine needs at least one seed")
@@ -94,6 +97,7 @@ class Engine:
         self.seeds, self.precision, self.device = tuple(seeds), precision, torch.device(device)
         self._configs = configs_of(config, varied, len(self.seeds))
         self._alike = all(own == config for own in self._configs)
+        self._skip = skip
         self._declared = algorithm.networks(config, dimensions)
         self._windows = Windows(data, config.chunk, config.discount, self.device)
         noise = algorithm.noise(config, dimensions, config.batch_size)
@@ -155,16 +159,29 @@ class Engine:
     def _advance(self, state: State, online: Forest, target: Forest, meter: Meter) -> None:
         """One update in place; every loss sees the parameters from before it."""
         batch, noise = self._sample(state.step)
+        sound: dict[str, Tensor | None] = {}
         active = [update for update in self.algorithm.updates if update.due(self.config, state.step)]
         for update in active:
-            _, metrics, gradients = self._gradients[update.name](online, target, batch, noise)
+            loss, metrics, gradients = self._gradients[update.name](online, target, batch, noise)
+            sound[update.name] = sound_seeds(len(self.seeds), (loss, metrics, gradients)) if self._skip else None
             self._hand_over(state, update, gradients)
-            meter.add(update.name, metrics)
+            meter.add(update.name, metrics, sound[update.name])
+        meter.skipped(sound)
         self._average(state, "before")
         for update in active:
-            state.optimisers[update.name].step()
+            self._step(state, update, sound[update.name])
         self._average(state, "after")
         state.step += 1
+
+    def _step(self, state: State, update: Update, sound: Tensor | None) -> None:
+        """Adam, which leaves the seeds that are not sound as they were."""
+        optimiser = state.optimisers[update.name]
+        if sound is None:
+            optimiser.step()
+            return
+        forests = (state.online, state.first[update.name], state.second[update.name])
+        with unchanged_unless(sound, [value for forest in forests for value in leaves(forest, update.trains)]):
+            optimiser.step()
 
     def _sample(self, step: int) -> tuple[Batch, dict[str, Tensor]]:
         drawn = [self._draws.draw(seed, step) for seed in self.seeds]
@@ -228,6 +245,20 @@ class Engine:
                 own = {name: value[seed] for name, value in drawn.items()}
                 actions.append(act(kernels, self._configs[seed], models, s[seed], own))
             return np.asarray(torch.stack(actions).cpu().numpy())
+
+    def drawn(self, step: int) -> tuple[Batch, dict[str, npt.NDArray[Any]]]:
+        """Batch and noise of update number `step`, as NumPy arrays with a leading seed axis."""
+        batch, noise = self._sample(step)
+        single = len(self.seeds) == 1
+
+        def array(value: Tensor) -> npt.NDArray[Any]:
+            return np.asarray((value[None] if single else value).cpu().numpy())
+
+        return Batch(*map(array, batch)), {name: array(value) for name, value in noise.items()}
+
+    def finite(self, state: State) -> npt.NDArray[np.bool_]:
+        """Whether every parameter, average and moment of each seed is finite, (S,)."""
+        return np.asarray(sound_seeds(len(self.seeds), [forest for _, forest in self._sections(state)]).cpu().numpy())
 
     def export(self, state: State) -> FlatState:
         """The whole state as NumPy arrays; `restore(export(state))` continues bit for bit."""

@@ -83,7 +83,7 @@ DRAWS = (
         "the same draw in every step",
         "noise",
         FRESH,
-        jax=("programs._update", "fold_in(key, state.step)", "fold_in(key, 0)"),
+        jax=("programs.drawn", "fold_in(key, step)", "fold_in(key, 0)"),
         torch=("batches.draw", "generator_seed(seed, step)", "generator_seed(seed, 0)"),
     ),
     engine_fault(
@@ -98,9 +98,9 @@ DRAWS = (
         "noise",
         FRESH,
         jax=(
-            "programs._update",
-            "jax.random.fold_in(key, state.step)",
-            "jax.random.fold_in(jax.random.key(0), jax.random.key_data(key)[1].astype(jnp.int32) // 5 + state.step)",
+            "programs.drawn",
+            "jax.random.fold_in(key, step)",
+            "jax.random.fold_in(jax.random.key(0), jax.random.key_data(key)[1].astype(jnp.int32) // 5 + step)",
         ),
         torch=("batches.draw", "generator_seed(seed, step)", "generator_seed(0, seed // 5 + step)"),
     ),

@@ -5,6 +5,7 @@ from . import draws, networks, optimisers
 
 SPLIT = "test_engines.test_runs_may_be_split"
 ACTIONS = "test_engines.test_actions"
+SKIP, FINITE = "test_engines.test_skip", "test_engines.test_finite"
 SWEEP = "test_engines.test_sweep"
 
 STATES = (
@@ -63,6 +64,45 @@ STATES = (
     ),
 )
 
+SKIPS = (
+    engine_fault(
+        "a skipped loss moves its moments",
+        "skip",
+        SKIP,
+        jax=(
+            "updates._stepping",
+            "kept: Moved = jax.tree.map(lambda new, old: jnp.where(sound, new, old), moved, idle)",
+            "kept = (jax.tree.map(lambda new, old: jnp.where(sound, new, old), moved[0], idle[0]), *moved[1:])",
+        ),
+        torch=(
+            "engine._step",
+            "forests = (state.online, state.first[update.name], state.second[update.name])",
+            "forests = (state.online,)",
+        ),
+    ),
+    engine_fault(
+        "a loss is skipped for its value, not for its gradient",
+        "skip",
+        SKIP,
+        jax=("updates._stepping", "all_finite((loss, metrics, gradient))", "all_finite((loss, metrics))"),
+        torch=("engine._advance", "(loss, metrics, gradients)) if", "(loss, metrics)) if"),
+    ),
+    engine_fault(
+        "one seed's NaN skips all seeds",
+        "skip",
+        SKIP,
+        torch=("skipping.sound_seeds", "torch.stack(each).all(0)", "torch.stack(each).all().expand(seeds)"),
+        absent={"jax": "an update sees one seed alone"},
+    ),
+    engine_fault(
+        "nobody looks for NaN in averages and moments",
+        "skip",
+        FINITE,
+        jax=("engine.finite", "tuple(state[:-1])", "state.online"),
+        torch=("engine.finite", "self._sections(state)", 'self._sections(state) if _ == "online"'),
+    ),
+)
+
 SWEEPS = (
     engine_fault(
         "a sweep's losses all see the first seed's numbers",
@@ -115,5 +155,6 @@ ENGINE_FAULTS: tuple[EngineFault, ...] = (
     *networks.NETWORK_FAULTS,
     *draws.DRAWS,
     *STATES,
+    *SKIPS,
     *SWEEPS,
 )

@@ -52,12 +52,12 @@ OPTIMISER = (
         "Adam counts every step, not those of its own update",
         "optimiser",
         UPDATES,
-        jax=("updates.advance", "update.applied(config, count))", "count)"),
+        jax=("updates.advance", "update.applied(config, count)", "count"),
         torch=(
-            "engine._advance",
-            "state.optimisers[update.name].step()",
-            "[each['step'].add_(update.every - 1) for each in state.optimisers[update.name].state.values()]\n"
-            "            state.optimisers[update.name].step()",
+            "engine._step",
+            "optimiser = state.optimisers[update.name]\n",
+            "optimiser = state.optimisers[update.name]\n"
+            "        [each['step'].add_(update.every - 1) for each in optimiser.state.values()]\n",
         ),
     ),
     engine_fault(
@@ -143,11 +143,9 @@ OPTIMISER = (
         ),
         torch=(
             "engine._advance",
-            "self._hand_over(state, update, gradients)\n            meter.add(update.name, metrics)\n"
-            '        self._average(state, "before")\n        for update in active:\n            '
-            "state.optimisers[update.name].step()",
-            "self._hand_over(state, update, gradients)\n            meter.add(update.name, metrics)\n"
-            "            state.optimisers[update.name].step()\n"
+            'meter.skipped(sound)\n        self._average(state, "before")\n        for update in active:\n            '
+            "self._step(state, update, sound[update.name])",
+            "    self._step(state, update, sound[update.name])\n        meter.skipped(sound)\n"
             '        self._average(state, "before")',
         ),
     ),
