@@ -51,6 +51,8 @@ class TrainOptions:
     """cpu or cuda"""
     compile: bool = False
     """hand losses and gradients to torch.compile, which takes minutes; JAX always compiles"""
+    nan: Literal["stop", "skip"] = "stop"
+    """when a loss or gradient is not finite: keep the batch and stop, or leave its seed as it was and count"""
     directory: Path = Path("runs")
     """where run folders go"""
     data_directory: Path | None = None
@@ -67,6 +69,8 @@ class ResumeOptions:
     """the run folder"""
     updates: int | None = None
     """train to this update instead"""
+    nan: Literal["stop", "skip"] | None = None
+    """when a loss or gradient is not finite"""
     device: str | None = None
     """cpu or cuda"""
     data_directory: Path | None = None

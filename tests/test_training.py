@@ -18,7 +18,7 @@ from veloq.core.algorithm import Dimensions
 from veloq.core.engine import FlatState
 from veloq.core.errors import CheckpointError, DataError, DivergenceError, UsageError
 from veloq.core.networks import initial_parameters
-from veloq.training import backends, checkpoint
+from veloq.training import backends, checkpoint, loop
 from veloq.training import train as training
 from veloq.training.backends import policy_function
 from veloq.training.data import make
@@ -41,7 +41,9 @@ class CountingEngine:
     interrupt_at: int | None = None
     diverge_at: int | None = None
 
-    def __init__(self, algorithm: Any, config: Any, dimensions: Dimensions, data: Any, seeds: Any, *rest: Any) -> None:
+    def __init__(
+        self, algorithm: Any, config: Any, dimensions: Dimensions, data: Any, seeds: Any, *rest: Any, **options: Any
+    ) -> None:
         self.seeds, self.action = np.array(seeds), dimensions.action
 
     def initial(self) -> FlatState:
@@ -59,6 +61,9 @@ class CountingEngine:
 
     def act(self, state: FlatState, observations: Any, noise: Any) -> Any:
         return np.zeros((*observations.shape[:2], self.action), np.float32)
+
+    def finite(self, state: FlatState) -> Any:
+        return np.isfinite(state["online/actor/value"])
 
     behave = act
     export = restore = staticmethod(lambda state: state)
@@ -191,9 +196,10 @@ def test_two_processes_do_not_train_one_run(tmp_path: Path, data: Path, counting
 
 
 def test_divergence_stops_the_run_and_keeps_the_checkpoint(
-    tmp_path: Path, data: Path, counting: type[CountingEngine]
+    tmp_path: Path, data: Path, counting: type[CountingEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counting.diverge_at = 8
+    monkeypatch.setattr(loop, "trace", lambda *about: None)
     with pytest.raises(DivergenceError, match=r"loss of seed 0 .* between updates 6 and 8; checkpoint of step 6"):
         training.train(small_settings(tmp_path, data), quiet())
     (run,) = tmp_path.glob("qam-*")

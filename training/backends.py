@@ -5,7 +5,7 @@ import importlib.util
 from types import ModuleType
 from typing import Any, cast
 
-from ..core.engine import PolicyFunction
+from ..core.engine import LossFunction, PolicyFunction
 from ..core.errors import MissingBackendError, UsageError
 from .settings import suggestion
 
@@ -45,6 +45,11 @@ def policy_function(backend: str) -> PolicyFunction:
     if backend not in ACTING_BACKENDS:
         raise UsageError(f"unknown backend {backend!r}{suggestion(backend, ACTING_BACKENDS)}")
     return cast(PolicyFunction, _engine_module(backend).policy)
+
+
+def loss_function(backend: str) -> LossFunction:
+    """The `loss_and_gradients` of a backend; see `engine_class` for what it raises."""
+    return cast(LossFunction, _engine_module(backend).loss_and_gradients)
 
 
 def _engine_module(backend: str) -> ModuleType:

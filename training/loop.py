@@ -1,6 +1,5 @@
 """The training loop: dispatches, evaluations, checkpoints and an orderly stop. Numerics are the engine's."""
 
-import math
 import signal
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from ..core.engine import Engine
 from ..core.errors import DivergenceError
 from . import checkpoint
 from .checkpoint import Checkpoint
+from .divergence import sound, trace
 from .interruption import Interrupted, StopRequest
 from .members import Member
 from .progress import Progress
@@ -95,24 +95,36 @@ class Loop:
         self.state, metrics = self.engine.run(self.state, updates)
         values = {name: np.asarray(value, dtype=np.float64) for name, value in metrics.items()}
         elapsed = time.monotonic() - began
-        self._check_finite(self.step + updates, values)
+        self._check_finite(updates, values)
+        skipped = np.rint(values.pop("skipped", np.zeros(1)) * updates).astype(int)
         self.step, self.evaluated = self.step + updates, False
         self.seconds["training"] += elapsed
         speed = updates / max(elapsed, 1e-9)
         record = {"kind": "training", "step": self.step, "seconds": elapsed, "updates_per_second": speed}
+        if skipped.any():
+            record["skipped"] = skipped.tolist()
+            self.progress.note(f"step {self.step}: {skipped.sum()} losses that were not finite were skipped")
         self.folder.append(record | {"metrics": {name: value.tolist() for name, value in values.items()}})
         self.progress.trained(self.step, {name: float(value.mean()) for name, value in values.items()}, speed)
 
-    def _check_finite(self, step: int, metrics: Mapping[str, npt.NDArray[np.float64]]) -> None:
-        for name, value in metrics.items():
-            each = zip(self.settings.members, value, strict=True)
-            bad = [member.label for member, entry in each if not math.isfinite(entry)]
-            if bad:
-                kept = checkpoint.latest_step(self.folder.path)
-                last = "no checkpoint was written before" if kept is None else f"checkpoint of step {kept} is kept"
-                raise DivergenceError(
-                    f"{name} of {bad[0]} became NaN or infinite between updates {self.step} and {step}; {last}"
-                )
+    def _check_finite(self, updates: int, metrics: Mapping[str, npt.NDArray[np.float64]]) -> None:
+        """Raise DivergenceError when a number of the run is not finite after so many further updates."""
+        fine = sound(self.engine, self.state, metrics)
+        if fine.all():
+            return
+        label = self.settings.members[int(np.argmin(fine))].label
+        names = [name for name, value in metrics.items() if not np.isfinite(value).all()]
+        last = self.step + updates
+        what = f"{names[0] if names else 'a parameter'} of {label} became NaN or infinite"
+        self.progress.doing("looking for the update in which a number became NaN or infinite")
+        good, kept = self.engine.export(self.engine.initial()), "no checkpoint was written before"
+        if (newest := checkpoint.latest_step(self.folder.path)) is not None:
+            good = checkpoint.load_latest(self.folder.path, self.folder.identity).state
+            kept = f"checkpoint of step {newest} is kept"
+        fine_updates = self.step - int(good["step"])
+        found = trace(self.folder, self.settings, self.engine, good, fine_updates, updates)
+        where = f"between updates {self.step} and {last}" if found is None else f"by update {last}: {found.sentence()}"
+        raise DivergenceError(f"{what} {where}; {kept}; --nan skip goes on past such updates")
 
     def _evaluate(self) -> None:
         final = self.step >= self.settings.updates

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..algorithms import ALGORITHMS
 from ..algorithms.tuned import Which
@@ -45,6 +45,7 @@ class Settings:
     workers: int
     tuned: Which = "released"
     compile: bool = False
+    nan: Literal["stop", "skip"] = "stop"
     sweep: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -121,6 +122,7 @@ def check_settings(settings: Settings) -> None:
         ("backend", ("jax", "torch")),
         ("precision", typing.get_args(Precision)),
         ("tuned", typing.get_args(Which)),
+        ("nan", ("stop", "skip")),
     ):
         if getattr(settings, name) not in choices:
             raise UsageError(

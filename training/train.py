@@ -74,7 +74,7 @@ def resume(run: Path, console: Console, **changes: Any) -> Outcome:
     Args:
         run: the run folder.
         console: where progress is told.
-        changes: settings that may differ between sessions: updates, workers, device, data_directory.
+        changes: settings that may differ between sessions: updates, nan, workers, device, data_directory.
 
     Raises:
         UsageError: the folder is no run, another process trains it, or fewer updates are asked for than were done.
@@ -125,6 +125,7 @@ def stored_settings(folder: RunFolder) -> Settings:
         "config": folder.method()[1],
         "tuned": config.get("tuned", "released"),
         "compile": config.get("compile") is True,
+        "nan": config.get("nan", "stop"),
         "seeds": tuple(config["seeds"]),
         "sweep": folder.sweep(),
         "directory": folder.path.parent,
@@ -186,6 +187,8 @@ def _dimensions(settings: Settings, data: TaskData) -> Dimensions:
 
 def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: TaskData) -> Engine:
     options: dict[str, Any] = {"compile": True} if settings.compile else {}
+    if settings.nan == "skip":
+        options["skip"] = True
     if settings.sweep:
         options["varied"] = [member.numbers for member in settings.members]
     engine: Engine = engine_type(
