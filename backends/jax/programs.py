@@ -69,22 +69,19 @@ def in_turn(
 
 
 def _split(seeds: int, tree: Any) -> list[Any]:
-    """The tree of each seed, with a seed axis of one."""
-    return [tree] if seeds == 1 else list(_slices(seeds, tree))
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _slices(seeds: int, tree: Any) -> tuple[Any, ...]:
-    return tuple(jax.tree.map(lambda leaf, at=at: leaf[at : at + 1], tree) for at in range(seeds))
+    """The tree of each seed, with a seed axis of one, in memory that may be donated; one seed's as it is."""
+    if seeds == 1:
+        return [tree]
+    # By NumPy, to which a CPU's arrays lend their memory: nothing to compile.
+    host = jax.tree.map(np.asarray, tree)
+    return [jax.tree.map(lambda leaf, at=at: jnp.array(leaf[at : at + 1], copy=True), host) for at in range(seeds)]
 
 
 def _join(trees: list[Any]) -> Any:
-    return trees[0] if len(trees) == 1 else _joined(trees)
-
-
-@jax.jit
-def _joined(trees: list[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)
+    """One tree with all seeds."""
+    if len(trees) == 1:
+        return trees[0]
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)), *trees)
 
 
 @functools.lru_cache(maxsize=KEPT)
