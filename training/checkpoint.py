@@ -123,6 +123,25 @@ def load_latest(run: Path, identity: str | None = None) -> Checkpoint:
     raise CheckpointError(f"{checkpoints_folder(run)}: no checkpoint")
 
 
+def tidy(run: Path) -> None:
+    """Clear away what a killed process left half-written; only the process that trains the run may.
+
+    A checkpoint that was being replaced when the process died gets its name back.
+    """
+    folder = checkpoints_folder(run)
+    for replaced in folder.glob(".step-*.replaced"):
+        final = folder / replaced.name[1:].split(".")[0]
+        if final.exists():
+            shutil.rmtree(replaced)
+        else:
+            replaced.rename(final)
+    for partial in (*run.glob(".*.partial"), *folder.glob(".*.partial")):
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink()
+
+
 def latest_step(run: Path) -> int | None:
     """Step of the newest checkpoint by name, None without one."""
     steps = _steps(run)

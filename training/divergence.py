@@ -39,7 +39,10 @@ class Finding(NamedTuple):
 
 def sound(engine: Engine, state: Any, metrics: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
     """Whether the metrics and the whole state of each seed are finite, (S,)."""
-    return np.all([np.isfinite(value) for value in metrics.values()] or [True], axis=0) & engine.finite(state)
+    fine = engine.finite(state)
+    for value in metrics.values():
+        fine = fine & np.isfinite(value)
+    return fine
 
 
 def trace(
@@ -98,11 +101,11 @@ def _causes(
         yield from _counted(f"{name} of the batch", value)
     algorithm, config = settings.algorithm, dataclasses.replace(settings.config, **settings.members[index].numbers)
     dimensions = Dimensions(**run.config["dimensions"])
-    trees = [forest(before, part, index) for part in ("online", "target")]
+    online, target = (forest(before, part, index) for part in ("online", "target"))
     compute = loss_function(settings.backend)
     for update in algorithm.updates:
         if update.due(config, int(before["step"])):
-            result = compute(algorithm, config, dimensions, update.name, *trees, batch, noise)
+            result = compute(algorithm, config, dimensions, update.name, online, target, batch, noise)
             yield from _counted(f"the {update.name} loss", np.array(result.loss))
             for name, metric in result.metrics.items():
                 yield from _counted(f"the metric {name}", np.array(metric))

@@ -77,6 +77,7 @@ class Loop:
 
     def save(self) -> None:
         """Write a checkpoint of this moment."""
+        self.folder.sync_metrics()
         progress = {"evaluated": self.evaluated, "metrics_bytes": self.folder.metrics_bytes()}
         state = self.engine.export(self.state)
         checkpoint.save(self.folder.path, Checkpoint(self.step, state, self.folder.identity, progress))

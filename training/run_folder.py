@@ -161,6 +161,16 @@ class RunFolder:
         """Length of metrics.jsonl."""
         return (self.path / METRICS).stat().st_size
 
+    def sync_metrics(self) -> None:
+        """Have metrics.jsonl on the disk before a checkpoint says how long it is.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        file = self.path / METRICS
+        with writing(file), file.open("ab") as lines:
+            os.fsync(lines.fileno())
+
     def truncate_metrics(self, length: int) -> None:
         """Cut metrics.jsonl back to what it held at a checkpoint.
 

@@ -28,6 +28,7 @@ from .run_lock import only_process
 from .scoring import Scorer
 from .settings import Settings, check_settings, config_values
 from .untrusted import check_types
+from .writing import writing
 
 # The words of config.json; its numbers are checked as those of the command line are.
 STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "device", "data_directory"), str)
@@ -69,7 +70,7 @@ def train(settings: Settings, console: Console) -> Outcome:
 
 
 def resume(run: Path, console: Console, **changes: Any) -> Outcome:
-    """Continue a run from its newest good checkpoint, as if it had never stopped.
+    """Continue a run from its newest good checkpoint, or from the start without any, as if it had never stopped.
 
     Args:
         run: the run folder.
@@ -78,7 +79,7 @@ def resume(run: Path, console: Console, **changes: Any) -> Outcome:
 
     Raises:
         UsageError: the folder is no run, another process trains it, or fewer updates are asked for than were done.
-        CheckpointError: no checkpoint of this run verifies.
+        CheckpointError: there are checkpoints, and none of this run verifies.
         DataError: the data set is missing or is not the one that the run was trained on.
     """
     folder = RunFolder.open(run)
@@ -92,11 +93,16 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
     check_settings(settings)
     engine_type = engine_class(settings.backend)
     check_device(settings.backend, settings.device)
-    restored = checkpoint.load_latest(run, folder.identity)
-    for line in restored.rejected:
-        console.print(f"passed over a checkpoint: {line}", highlight=False, soft_wrap=True)
-    if settings.updates < restored.step:
-        raise UsageError(f"{run}: already at update {restored.step}, cannot end at {settings.updates}")
+    with writing(run):
+        checkpoint.tidy(run)
+    restored = None
+    if checkpoint.latest_step(run) is not None:
+        restored = checkpoint.load_latest(run, folder.identity)
+        for line in restored.rejected:
+            console.print(f"passed over a checkpoint: {line}", highlight=False, soft_wrap=True)
+    step = 0 if restored is None else restored.step
+    if settings.updates < step:
+        raise UsageError(f"{run}: already at update {step}, cannot end at {settings.updates}")
     began = time.monotonic()
     data = _task_data(dataclasses.replace(settings, transitions=None), console)
     if data.digest != folder.config["data_sha256"]:
@@ -104,10 +110,11 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
     dimensions = _dimensions(settings, data)
     engine = _engine(engine_type, settings, dimensions, data)
     seconds = time.monotonic() - began
-    folder.truncate_metrics(restored.progress["metrics_bytes"])
+    folder.truncate_metrics(0 if restored is None else restored.progress["metrics_bytes"])
     changed = {name: str(value) if isinstance(value, Path) else value for name, value in changes.items()}
-    folder.note_resumed(restored.step, changed)
-    console.print(f"resuming {run} at update {restored.step}", highlight=False, soft_wrap=True)
+    folder.note_resumed(step, changed)
+    before = "" if restored else ", before its first checkpoint: from the start"
+    console.print(f"resuming {run} at update {step}{before}", highlight=False, soft_wrap=True)
     scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
     return _session(settings, folder, engine, scorer, restored, seconds, console)
 

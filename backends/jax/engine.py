@@ -108,7 +108,7 @@ class Engine:
 
     def drawn(self, step: int) -> tuple[Batch, dict[str, npt.NDArray[Any]]]:
         """Batch and noise of update number `step`, as NumPy arrays with a leading seed axis."""
-        draws = [drawn(self._recipe, self._config, np.int32(step), key, self._data) for key in self._keys]
+        draws = [drawn(self._recipe, self._config, jnp.int32(step), key, self._data) for key in self._keys]
         stacked: tuple[Batch, dict[str, npt.NDArray[Any]]] = jax.tree.map(lambda *leaves: np.stack(leaves), *draws)
         return stacked
 

@@ -1,0 +1,73 @@
+"""A training session that kills itself by SIGKILL: `python killed_run.py FUSE RUNS DATA BACKEND [RUN]`.
+
+It starts a small run in RUNS or, given RUN, resumes it, and dies at event number FUSE; 0 lets it end. Events are the
+beginning and end of every dispatch, policy call and report, and of every write: a line of metrics, the halves of a
+checkpoint's files, the renames that put a checkpoint in place and the removal of an old one.
+"""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from small_runs import quiet, small_settings
+
+from veloq.training import backends, checkpoint, loop, run_folder, train
+
+fuse = int(sys.argv[1])
+
+
+def event() -> None:
+    """Burn one step of the fuse."""
+    global fuse
+    fuse -= 1
+    if fuse == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watched(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function between two events."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        event()
+        result = function(*arguments, **options)
+        event()
+        return result
+
+    return call
+
+
+def write_in_halves(path: Path, payload: bytes) -> None:
+    """Stands for the synced write: half of the bytes, an event, all of them, an event."""
+    for part in (payload[: len(payload) // 2], payload):
+        path.write_bytes(part)
+        event()
+
+
+def main() -> None:
+    """One session."""
+    runs, data, backend = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+    engine = backends.engine_class(backend)
+    for owner, name in (
+        (engine, "run"),
+        (engine, "act"),
+        (run_folder.RunFolder, "append"),
+        (run_folder.RunFolder, "_write_config"),
+        (loop.Loop, "save"),
+        (train, "write_report"),
+        (Path, "rename"),
+        (shutil, "rmtree"),
+    ):
+        setattr(owner, name, watched(getattr(owner, name)))
+    checkpoint._write_synced = write_in_halves
+    if len(sys.argv) > 5:
+        train.resume(Path(sys.argv[5]), quiet())
+        return
+    sizes: dict[str, Any] = {"updates": 12, "evaluate_every": 4, "dispatch": 2, "seeds": (0,)}
+    train.train(small_settings(runs, data, method="bc", backend=backend, **sizes), quiet())
+
+
+main()

@@ -1,0 +1,76 @@
+"""A run that is killed again and again ends bit for bit as one that never was."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_runs import DATA_SET, timeless_records
+
+from veloq.training import checkpoint
+from veloq.training.data import make
+
+SCRIPT = Path(__file__).with_name("killed_run.py")
+KILLS_IN_ALL, KILLS = 25, 2  # of each backend with --faults; without it of one backend, another one every day
+EVENTS = 120  # about what the events of a session are, most of them policy calls
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("data")
+    make(DATA_SET, 2000, workers=1, directory=directory, source="regenerate")
+    return directory
+
+
+def session(fuse: int, runs: Path, data: Path, backend: str) -> int:
+    """Start or resume the run of a folder; the exit code, negative for a signal."""
+    begun = [run for run in runs.glob("bc-*") if (run / "config.json").is_file()]
+    command = [sys.executable, str(SCRIPT), str(fuse), str(runs), str(data), backend, *map(str, begun)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_killed_runs_end_as_one_that_never_was(
+    tmp_path: Path, data: Path, backend: str, request: pytest.FixtureRequest
+) -> None:
+    """SIGKILL at events drawn uniformly; every killed run is resumed until it ends."""
+    pytest.importorskip(backend)
+    everything = request.config.getoption("--faults")
+    if not everything and int(os.environ["VELOQ_TENTH"]) % 2 != (backend == "torch"):
+        pytest.skip("the other backend's day; --faults runs both")
+    wanted, kills, chain = (KILLS_IN_ALL if everything else KILLS), 0, 0
+    rng = random.Random(f"{backend} {os.environ['VELOQ_TENTH']}")
+    whole = tmp_path / "whole"
+    assert session(0, whole, data, backend) == 0
+    while kills < wanted:
+        chain += 1
+        runs = tmp_path / f"chain-{chain}"
+        while session(rng.randint(1, EVENTS) if kills < wanted else 0, runs, data, backend):
+            kills += 1
+        assert_same(whole, runs)
+    print(f"{backend}: {kills} kills survived in {chain} runs")
+
+
+def assert_same(whole: Path, killed: Path) -> None:
+    """Same metrics and, bit for bit, the same checkpoints; nothing half-written is left."""
+    (first,), (second,) = (
+        [run for run in runs.glob("bc-*") if (run / "config.json").is_file()] for runs in (whole, killed)
+    )
+    assert timeless_records(first) == timeless_records(second)
+    wanted, found = checkpoint.load_latest(first), checkpoint.load_latest(second)
+    assert (wanted.step, wanted.state.keys()) == (found.step, found.state.keys())
+    assert not found.rejected
+    for name, value in wanted.state.items():
+        assert value.tobytes() == np.asarray(found.state[name]).tobytes(), name
+    left = {path.name for path in second.iterdir()} - {path.name for path in first.iterdir()}
+    assert not left
+    assert {path.name for path in (second / "checkpoints").iterdir()} == {
+        path.name for path in (first / "checkpoints").iterdir()
+    }
