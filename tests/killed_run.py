@@ -1,10 +1,12 @@
 """A training session that kills itself by SIGKILL: `python killed_run.py FUSE RUNS DATA BACKEND [RUN]`.
 
-It starts a small run in RUNS or, given RUN, resumes it, and dies at event number FUSE; 0 lets it end. Events are the
-beginning and end of every dispatch, policy call and report, and of every write: a line of metrics, the halves of a
-checkpoint's files, the renames that put a checkpoint in place and the removal of an old one.
+It starts a small run in RUNS or, given RUN, resumes it, and dies at event number FUSE; with 0 it ends and prints how
+many events there were. Events are the beginning and end of every dispatch, evaluation, hundredth policy call and
+report, and of every write: a line of metrics, the halves of a checkpoint's files, the renames that put a checkpoint in
+place and the removal of an old one.
 """
 
+import itertools
 import os
 import shutil
 import signal
@@ -15,7 +17,7 @@ from typing import Any
 
 from small_runs import quiet, small_settings
 
-from veloq.training import backends, checkpoint, loop, run_folder, train
+from veloq.training import backends, checkpoint, loop, run_folder, scoring, train
 
 fuse = int(sys.argv[1])
 
@@ -28,13 +30,17 @@ def event() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def watched(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function between two events."""
+def watched(function: Callable[..., Any], every: int = 1) -> Callable[..., Any]:
+    """The same function, every so many calls between two events."""
+    calls = itertools.count(1)
 
     def call(*arguments: Any, **options: Any) -> Any:
-        event()
+        seen = next(calls) % every == 0
+        if seen:
+            event()
         result = function(*arguments, **options)
-        event()
+        if seen:
+            event()
         return result
 
     return call
@@ -53,7 +59,7 @@ def main() -> None:
     engine = backends.engine_class(backend)
     for owner, name in (
         (engine, "run"),
-        (engine, "act"),
+        (scoring.Scorer, "score"),
         (run_folder.RunFolder, "append"),
         (run_folder.RunFolder, "_write_config"),
         (loop.Loop, "save"),
@@ -62,12 +68,14 @@ def main() -> None:
         (shutil, "rmtree"),
     ):
         setattr(owner, name, watched(getattr(owner, name)))
+    engine.act = watched(engine.act, every=100)
     checkpoint._write_synced = write_in_halves
     if len(sys.argv) > 5:
         train.resume(Path(sys.argv[5]), quiet())
-        return
-    sizes: dict[str, Any] = {"updates": 12, "evaluate_every": 4, "dispatch": 2, "seeds": (0,)}
-    train.train(small_settings(runs, data, method="bc", backend=backend, **sizes), quiet())
+    else:
+        sizes: dict[str, Any] = {"updates": 12, "evaluate_every": 4, "dispatch": 2, "seeds": (0,)}
+        train.train(small_settings(runs, data, method="bc", backend=backend, **sizes), quiet())
+    print(-fuse)
 
 
 main()

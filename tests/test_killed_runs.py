@@ -16,7 +16,6 @@ from veloq.training.data import make
 
 SCRIPT = Path(__file__).with_name("killed_run.py")
 KILLS_IN_ALL, KILLS = 25, 2  # of each backend with --faults; without it of one backend, another one every day
-EVENTS = 120  # about what the events of a session are, most of them policy calls
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +25,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def session(fuse: int, runs: Path, data: Path, backend: str) -> int:
-    """Start or resume the run of a folder; the exit code, negative for a signal."""
+def session(fuse: int, runs: Path, data: Path, backend: str) -> int | None:
+    """Start or resume the run of a folder; the number of its events, None when it was killed."""
     begun = [run for run in runs.glob("bc-*") if (run / "config.json").is_file()]
     command = [sys.executable, str(SCRIPT), str(fuse), str(runs), str(data), backend, *map(str, begun)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode
+    return int(done.stdout) if done.returncode == 0 else None
 
 
 @pytest.mark.slow
@@ -48,14 +47,15 @@ def test_killed_runs_end_as_one_that_never_was(
     wanted, kills, chain = (KILLS_IN_ALL if everything else KILLS), 0, 0
     rng = random.Random(f"{backend} {os.environ['VELOQ_TENTH']}")
     whole = tmp_path / "whole"
-    assert session(0, whole, data, backend) == 0
+    events = session(0, whole, data, backend)
+    assert events is not None
     while kills < wanted:
         chain += 1
         runs = tmp_path / f"chain-{chain}"
-        while session(rng.randint(1, EVENTS) if kills < wanted else 0, runs, data, backend):
+        while session(rng.randint(1, events) if kills < wanted else 0, runs, data, backend) is None:
             kills += 1
         assert_same(whole, runs)
-    print(f"{backend}: {kills} kills survived in {chain} runs")
+    print(f"{backend}: {kills} kills survived in {chain} runs of {events} events")
 
 
 def assert_same(whole: Path, killed: Path) -> None:
