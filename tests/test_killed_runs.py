@@ -71,6 +71,7 @@ def assert_same(whole: Path, killed: Path) -> None:
         assert value.tobytes() == np.asarray(found.state[name]).tobytes(), name
     left = {path.name for path in second.iterdir()} - {path.name for path in first.iterdir()}
     assert not left
-    assert {path.name for path in (second / "checkpoints").iterdir()} == {
-        path.name for path in (first / "checkpoints").iterdir()
-    }
+    kept, found_there = (sorted(path.name for path in (run / "checkpoints").iterdir()) for run in (first, second))
+    # A kill may spare the checkpoint that was to go, until the next one is written.
+    assert found_there[-len(kept) :] == kept
+    assert all(name.startswith("step-") for name in found_there)
