@@ -159,7 +159,9 @@ def one_step() -> str:
         f"flow in 50 Euler steps and {numbers['flow in 1 step']} for the same flow in one, which ends near the mean; "
         f"fresh samples have {numbers['data']}. One step of OFQL covers the shape where one of the flow does not, but "
         "it fills gaps that fifty steps leave open: the close alignment of the paper's figures 4 and 6, trained on "
-        "batches of 2048, is not reached here, on batches of 256 and with actions in the box."
+        "batches of 2048, is not reached here, on batches of 256 and with actions in the box. Tried on the crescent: "
+        "batches of 1024, networks of twice the width, time scales of 10 and 100, flow ratios of 0.25 and 0.75; they "
+        "ended at 0.27 to 0.73."
     )
 
 
