@@ -1,9 +1,12 @@
 """Whole updates, data sampling and optimiser included, and the same updates in the style of the released scripts.
 
-Every figure is seconds per update of all its seeds. `VELOQ_BENCH_FULL` (the option --full) asks for every method at
+Every figure is seconds per update of all its seeds; engine and control take turns, so that a machine whose speed drifts
+is as fast for the one as for the other. `VELOQ_BENCH_FULL` (the option --full) asks for every method at
 every size and number of seeds; else several seeds are timed for QAM alone, at the quick size.
 """
 
+import statistics
+import time
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from veloq.bench import place
 from veloq.bench.control import control
 from veloq.bench.sizes import METHODS, SEEDS, SIZES, Problem, advanced, problem
 
-ROUNDS = 3
+ROUNDS = 5
 # On a CPU more seeds at paper size would take minutes; there they are timed at the quick size alone.
 MANY_ON_A_CPU = 2
 
@@ -30,10 +33,18 @@ def cases() -> list[tuple[str, str, int, str]]:
     return [case for case in everything if place.full() or case[2] == 1 or case[:2] == ("qam", "quick")]
 
 
-def note(benchmark: Any, chosen: Problem, size: str, seeds: int, updates: int) -> None:
-    benchmark.group = f"update of {chosen.algorithm.name}, {size} size"
-    config = chosen.config
-    benchmark.extra_info |= {"updates": updates, "seeds": seeds, "batch": config.batch_size, "hidden": config.hidden}
+class Beside:
+    """The control of one seed, run before every round of an engine; `seconds` per update, round by round."""
+
+    def __init__(self, problem: Problem, backend: str, updates: int) -> None:
+        self._run, self._updates = control(problem, backend), updates
+        self._run(updates)
+        self.seconds: list[float] = []
+
+    def __call__(self) -> None:
+        began = time.perf_counter()
+        self._run(self._updates)
+        self.seconds.append((time.perf_counter() - began) / self._updates)
 
 
 def updates_per_round(size: str) -> int:
@@ -50,17 +61,10 @@ def test_update(benchmark: Any, method: str, size: str, seeds: int, backend: str
         states[0], metrics = engine.run(states[0], updates)
         assert all(len(values) == seeds for values in metrics.values())
 
-    note(benchmark, chosen, size, seeds, updates)
-    benchmark.pedantic(run, rounds=ROUNDS, iterations=1)
+    beside, config = Beside(chosen, backend, updates), chosen.config
+    benchmark.group = f"update of {method}, {size} size"
+    benchmark.extra_info |= {"updates": updates, "seeds": seeds, "batch": config.batch_size, "hidden": config.hidden}
+    benchmark.pedantic(run, setup=beside, rounds=ROUNDS, iterations=1)
+    benchmark.extra_info["control_seconds"] = statistics.median(beside.seconds)
+    assert len(beside.seconds) == ROUNDS
     assert engine.export(states[0])["step"] == chosen.begun() + (ROUNDS + 1) * updates
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("method", METHODS)
-def test_control(benchmark: Any, method: str, size: str, backend: str) -> None:
-    chosen, updates = problem(method, size), updates_per_round(size)
-    run = control(chosen, backend)
-    run(updates)
-    note(benchmark, chosen, size, 1, updates)
-    benchmark.pedantic(run, args=(updates,), rounds=ROUNDS, iterations=1)
