@@ -2,9 +2,12 @@
 
 import datetime
 import os
+from pathlib import Path
 
 import pytest
+from small_runs import DATA_SET
 
+from veloq.training.data import make
 from veloq.verification import cores
 
 THIRD = "VELOQ_THIRD"
@@ -33,3 +36,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"methods that train: {'all' if config.getoption('--all-methods') else methods}",
         f"bad files that are read: {'all' if config.getoption('--faults') else files}",
     ]
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two episodes of the smallest maze's data."""
+    directory = tmp_path_factory.mktemp("data")
+    make(DATA_SET, 2000, workers=1, directory=directory, source="regenerate")
+    return directory

@@ -8,23 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from small_runs import DATA_SET, quiet, small_settings
+from small_runs import quiet, small_settings
 
 from veloq.core.errors import DivergenceError
 from veloq.training import checkpoint
 from veloq.training import train as training
-from veloq.training.data import make
 from veloq.training.data.transitions import TransitionData
+from veloq.training.run_folder import RunFolder
 
 PLANTED = 700
 BACKENDS = pytest.mark.parametrize("backend", ["jax", "torch"])
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("data")
-    make(DATA_SET, 2000, workers=1, directory=directory, source="regenerate")
-    return directory
 
 
 @pytest.fixture
@@ -42,8 +35,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def losses(run: Path) -> list[dict[str, Any]]:
-    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == "training"]
+    return [record for record in RunFolder.open(run).records() if record["kind"] == "training"]
 
 
 @pytest.mark.slow

@@ -9,20 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import DATA_SET, timeless_records
+from small_runs import timeless_records
 
 from veloq.training import checkpoint
-from veloq.training.data import make
 
 SCRIPT = Path(__file__).with_name("killed_run.py")
 KILLS_IN_ALL, KILLS = 25, 2  # of each backend with --faults; without it of one backend, another one every day
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("data")
-    make(DATA_SET, 2000, workers=1, directory=directory, source="regenerate")
-    return directory
 
 
 def session(fuse: int, runs: Path, data: Path, backend: str) -> int | None:

@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_runs import DATA_SET, DESCRIPTION, decision_noise, quiet, small_settings
+from small_runs import DESCRIPTION, decision_noise, quiet, small_settings
 
 from veloq.core.algorithm import Dimensions
 from veloq.core.errors import CheckpointError, UsageError
 from veloq.training import checkpoint, train
-from veloq.training.data import make
 from veloq.training.members import members, parse_sweep
 from veloq.training.policies import evaluate_run, load_policy
 from veloq.training.run_folder import RunFolder
@@ -18,13 +17,6 @@ from veloq.verification.assertions import assert_at_most
 
 SWEEP = {"learning_rate": (1e-4, 1e-2), "target_rate": (0.1, 0.9)}
 ROUNDING = 1e-6  # a hundredth of one of Adam's steps at the learning rate that is compared
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("data")
-    make(DATA_SET, 2000, workers=1, directory=directory, source="regenerate")
-    return directory
 
 
 def test_settings_stand_beside_seeds() -> None:

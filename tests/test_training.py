@@ -28,13 +28,6 @@ from veloq.training.run_lock import LOCK
 from veloq.training.settings import make_config
 
 
-@pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("data")
-    make("pointmaze-medium-navigate-v0", 2000, workers=1, directory=directory, source="regenerate")
-    return directory
-
-
 class CountingEngine:
     """An engine whose state is one number per seed; it interrupts or diverges where a test asks for it."""
 

@@ -135,7 +135,7 @@ def tidy(run: Path) -> None:
             shutil.rmtree(replaced)
         else:
             replaced.rename(final)
-    for partial in (*run.glob(".*.partial"), *folder.glob(".*.partial")):
+    for partial in list(run.rglob(".*.partial")):
         if partial.is_dir():
             shutil.rmtree(partial)
         else:

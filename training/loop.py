@@ -118,10 +118,11 @@ class Loop:
         last = self.step + updates
         what = f"{names[0] if names else 'a parameter'} of {label} became NaN or infinite"
         self.progress.doing("looking for the update in which a number became NaN or infinite")
-        good, kept = self.engine.export(self.engine.initial()), "no checkpoint was written before"
-        if (newest := checkpoint.latest_step(self.folder.path)) is not None:
-            good = checkpoint.load_latest(self.folder.path, self.folder.identity).state
-            kept = f"checkpoint of step {newest} is kept"
+        if checkpoint.latest_step(self.folder.path) is None:
+            good, kept = self.engine.export(self.engine.initial()), "no checkpoint was written before"
+        else:
+            newest = checkpoint.load_latest(self.folder.path, self.folder.identity)
+            good, kept = newest.state, f"checkpoint of step {newest.step} is kept"
         fine_updates = self.step - int(good["step"])
         found = trace(self.folder, self.settings, self.engine, good, fine_updates, updates)
         where = f"between updates {self.step} and {last}" if found is None else f"by update {last}: {found.sentence()}"

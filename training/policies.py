@@ -1,7 +1,7 @@
 """A trained run as a policy on any backend."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +43,27 @@ def load_policy(
         CheckpointError: no checkpoint verifies.
         MissingBackendError: the backend's framework is not installed.
     """
-    function = policy_function(backend)
     folder = RunFolder.open(run)
+    (policy,) = _policies(folder, backend, behaviour, [_find(folder, seed, numbers)])
+    return policy
+
+
+def _policies(folder: RunFolder, backend: str, behaviour: bool, indices: Sequence[int]) -> list[Policy]:
+    """The policies of some members of a run, from one reading of its newest good checkpoint."""
+    function = policy_function(backend)
     algorithm, config = folder.method()
     dimensions = Dimensions(**folder.config["dimensions"])
-    index = _find(folder, seed, numbers)
-    config = dataclasses.replace(config, **folder.members[index].numbers)
     if behaviour and algorithm.behaviour is None:
         raise UsageError(f"{algorithm.name} trains no behaviour policy")
-    state = checkpoint.load_latest(run, folder.identity).state
-    online, target = (forest(state, part, index) for part in ("online", "target"))
-    missing = sorted(set(algorithm.declared(config, dimensions)) - set(online))
-    if missing:
-        raise CheckpointError(f"{run}: the checkpoint lacks the network {', '.join(missing)}")
-    return function(algorithm, config, dimensions, online, target, behaviour)
+    state = checkpoint.load_latest(folder.path, folder.identity).state
+    policies = []
+    for index in indices:
+        own = dataclasses.replace(config, **folder.members[index].numbers)
+        online, target = (forest(state, part, index) for part in ("online", "target"))
+        if missing := sorted(set(algorithm.declared(own, dimensions)) - set(online)):
+            raise CheckpointError(f"{folder.path}: the checkpoint lacks the network {', '.join(missing)}")
+        policies.append(function(algorithm, own, dimensions, online, target, behaviour))
+    return policies
 
 
 def _find(folder: RunFolder, seed: int | None, numbers: Mapping[str, float] | None) -> int:
@@ -84,13 +91,13 @@ def evaluate_run(run: Path, backend: str, episodes: int, workers: int = 2, behav
     algorithm, values = folder.method()
     dimensions = Dimensions(**config["dimensions"])
     each = folder.members
-    policies = [load_policy(run, backend, member.seed, behaviour, member.numbers) for member in each]
+    policies = _policies(folder, backend, behaviour, range(len(each)))
     noise = noise_shapes(algorithm, values, dimensions)
     seeds = [member.seed for member in each]
     return evaluate(config["env"], stacked(policies), seeds, episodes, values.chunk, noise, workers)
 
 
-def stacked(policies: list[Policy]) -> Policy:
+def stacked(policies: Sequence[Policy]) -> Policy:
     """Policies of S seeds as one that takes and returns a leading seed axis."""
 
     def act(observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:

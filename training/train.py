@@ -194,10 +194,6 @@ def _dimensions(settings: Settings, data: TaskData) -> Dimensions:
 
 def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: TaskData) -> Engine:
     options: dict[str, Any] = {"compile": True} if settings.compile else {}
-    if settings.nan == "skip":
-        options["skip"] = True
-    if settings.sweep:
-        options["varied"] = [member.numbers for member in settings.members]
     engine: Engine = engine_type(
         settings.algorithm,
         settings.config,
@@ -206,6 +202,8 @@ def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: 
         [member.seed for member in settings.members],
         settings.precision,
         settings.device,
+        varied=[member.numbers for member in settings.members],
+        skip=settings.nan == "skip",
         **options,
     )
     return engine

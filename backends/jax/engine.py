@@ -51,6 +51,8 @@ class Engine:
         self._data = windows(data, config.chunk, config.discount, self._device)
         self._keys = keys(self._seeds, self._device)
         self._configs = configs_of(config, varied, len(self._seeds))
+        # What differs is checked once: without a sweep all seeds share one config.
+        self._distinct = [own for at, own in enumerate(self._configs) if own not in self._configs[:at]]
         each = [numbers(own) for own in self._configs]
         values = {name: np.array([own[name] for own in each], np.float32) for name in each[0]}
         self._numbers = jax.device_put(values, self._device)
@@ -88,7 +90,7 @@ class Engine:
             raise UsageError(f"updates must be at least 1, got {updates}")
         if self._nothing is None:
             arguments = (state, self._keys, self._data)
-            self._nothing, *_ = [nothing_measured(self._recipe, own, *arguments) for own in self._configs]
+            self._nothing, *_ = [nothing_measured(self._recipe, own, *arguments) for own in self._distinct]
         state, measured = self._train(
             self._recipe, state, self._nothing, self._numbers, self._keys, self._data, updates
         )
@@ -169,7 +171,7 @@ class Engine:
         arguments = (state.online, state.target, *inputs)
         if behaviour not in self._checked:
             # With the configs' own numbers, which the kernels check: the program knows them only as arguments.
-            for config in self._configs:
+            for config in self._distinct:
                 jax.eval_shape(jax.vmap(seed_acting(self._recipe, config, behaviour)), *arguments)
             self._checked.add(behaviour)
         return np.asarray(compiled_policy(self._recipe, behaviour)(self._numbers, *arguments))
