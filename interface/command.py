@@ -174,7 +174,14 @@ def _evaluate(arguments: list[str]) -> int:
     from .training.policies import evaluate_run
     from .training.run_folder import RunFolder
 
-    result = evaluate_run(Path(arguments[0]), options.backend, options.episodes, options.workers, options.behaviour)
+    result = evaluate_run(
+        Path(arguments[0]),
+        options.backend,
+        options.episodes,
+        options.workers,
+        options.behaviour,
+        options.checkpoint,
+    )
     members = RunFolder.open(Path(arguments[0])).members
     _print_rates("success rate", result.success_rate.tolist(), members, f"({options.episodes} episodes each)   ")
     return 0

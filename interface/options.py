@@ -53,6 +53,8 @@ class TrainOptions:
     """hand losses and gradients to torch.compile, which takes minutes; JAX always compiles"""
     nan: Literal["stop", "skip"] = "stop"
     """when a loss or gradient is not finite: keep the batch and stop, or leave its seed as it was and count"""
+    keep: int = 2
+    """how many of the newest checkpoints stay, beside the one with the highest success rate"""
     directory: Path = Path("runs")
     """where run folders go"""
     data_directory: Path | None = None
@@ -71,6 +73,8 @@ class ResumeOptions:
     """train to this update instead"""
     nan: Literal["stop", "skip"] | None = None
     """when a loss or gradient is not finite"""
+    keep: int | None = None
+    """how many of the newest checkpoints stay"""
     device: str | None = None
     """cpu or cuda"""
     data_directory: Path | None = None
@@ -89,6 +93,8 @@ class EvaluateOptions:
     """who computes the actions"""
     behaviour: bool = False
     """the behaviour-cloning policy instead"""
+    checkpoint: Literal["latest", "best"] = "latest"
+    """whose policy: the latest checkpoint's, or that with the highest success rate on the way"""
     workers: int = 2
     """threads that step environments"""
 

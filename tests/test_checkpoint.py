@@ -40,6 +40,27 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
     assert checkpoint.latest_step(tmp_path) == 10
 
 
+def test_the_best_stays_beside_the_last_ones(tmp_path: Path) -> None:
+    for step, success in enumerate([0.2, 0.8, 0.8, None, 0.5, 0.1], 1):
+        found = a_checkpoint(step)
+        progress = found.progress if success is None else {**found.progress, checkpoint.SCORE: success}
+        checkpoint.save(tmp_path, Checkpoint(step, found.state, "run", progress), keep=1)
+    names = sorted(path.name for path in checkpoint.checkpoints_folder(tmp_path).iterdir())
+    assert names == ["step-000000003", "step-000000006"]
+    assert checkpoint.load_latest(tmp_path).step == 6
+    assert checkpoint.load_best(tmp_path).step == 3
+    (tmp_path / "checkpoints" / names[0] / checkpoint.STATE).write_bytes(b"")
+    best = checkpoint.load_best(tmp_path)
+    assert best.step == 6
+    assert names[0] in best.rejected[0]
+
+
+def test_without_an_evaluation_there_is_no_best(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, a_checkpoint(1))
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        checkpoint.load_best(tmp_path)
+
+
 def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, a_checkpoint(4, "old"))
     checkpoint.save(tmp_path, a_checkpoint(4, "new"))

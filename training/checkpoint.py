@@ -4,9 +4,10 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,8 +19,11 @@ from .writing import writing
 FORMAT = 1
 STATE = "state.safetensors"
 MANIFEST = "manifest.json"
+Which = Literal["latest", "best"]
 KEEP = 2
-# What a loop must know to go on: whether this step's scores are in, and how long metrics.jsonl was.
+SCORE = "success"
+# What a loop must know to go on: whether this step's scores are in, and how long metrics.jsonl was. With scores comes
+# SCORE, the members' mean success rate, by which the best is kept.
 PROGRESS = {"evaluated": bool, "metrics_bytes": int}
 
 
@@ -42,8 +46,13 @@ def checkpoints_folder(run: Path) -> Path:
     return run / "checkpoints"
 
 
-def save(run: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint under a temporary name, sync it, rename it into place and drop all but the last two.
+def save(run: Path, checkpoint: Checkpoint, keep: int = KEEP) -> Path:
+    """Write a checkpoint under a temporary name, sync it and rename it into place.
+
+    Args:
+        run: the run folder.
+        checkpoint: what to write.
+        keep: how many of the newest stay; the best of all, the latest of equals, stays beside them.
 
     Raises:
         CheckpointError: it cannot be written; earlier ones stay.
@@ -71,8 +80,10 @@ def save(run: Path, checkpoint: Checkpoint) -> Path:
             _put_in_place(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    for old in _steps(run)[:-KEEP]:
-        shutil.rmtree(old)
+    kept = {*_steps(run)[-keep:], *_by_score(run)[-1:]}
+    for old in _steps(run):
+        if old not in kept:
+            shutil.rmtree(old)
     return final
 
 
@@ -110,8 +121,21 @@ def load_latest(run: Path, identity: str | None = None) -> Checkpoint:
     Raises:
         CheckpointError: the run has none, or all are damaged.
     """
+    return _first_good(run, identity, reversed(_steps(run)))
+
+
+def load_best(run: Path, identity: str | None = None) -> Checkpoint:
+    """The checkpoint with the highest mean success that verifies; damaged better ones are named in `rejected`.
+
+    Raises:
+        CheckpointError: no checkpoint was written at an evaluation, or all such are damaged.
+    """
+    return _first_good(run, identity, reversed(_by_score(run)))
+
+
+def _first_good(run: Path, identity: str | None, folders: Iterable[Path]) -> Checkpoint:
     rejected: list[str] = []
-    for folder in reversed(_steps(run)):
+    for folder in folders:
         try:
             found = load(folder, identity)
         except CheckpointError as error:
@@ -152,12 +176,29 @@ def _steps(run: Path) -> list[Path]:
     return sorted(path for path in checkpoints_folder(run).glob("step-*") if path.name[5:].isdigit())
 
 
+def _by_score(run: Path) -> list[Path]:
+    """The checkpoints with a score, worst first, the earlier of equals first."""
+    scored = []
+    for folder in _steps(run):
+        try:
+            score = _read_manifest(folder)["progress"].get(SCORE)
+        except CheckpointError:  # load says what is wrong with it
+            continue
+        if score is not None:
+            scored.append((score, folder.name, folder))
+    return [folder for *_, folder in sorted(scored)]
+
+
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     manifest = read_object(path, CheckpointError)
     expected = {"format": int, "run": str, "step": int, "progress": dict, "files": dict}
     check_types(path, manifest, expected, CheckpointError)
     check_types(path, manifest["progress"], PROGRESS, CheckpointError)
+    if SCORE in manifest["progress"]:
+        check_types(path, manifest["progress"], {SCORE: float}, CheckpointError)
+        if not 0 <= manifest["progress"][SCORE] <= 1:
+            raise CheckpointError(f"{path}: damaged, {SCORE} is no share")
     check_types(path, manifest["files"], {STATE: str}, CheckpointError)
     if manifest["format"] != FORMAT:
         raise CheckpointError(f"{path}: format {manifest['format']}, expected {FORMAT}")

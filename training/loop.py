@@ -42,7 +42,10 @@ class Outcome:
 
 @dataclass
 class Loop:
-    """One session of a run from `state` after `step` updates; `evaluated` says that this step's scores are in."""
+    """One session of a run from `state` after `step` updates.
+
+    `evaluated` says that this step's scores are in, `success` is then the members' mean success rate.
+    """
 
     settings: Settings
     folder: RunFolder
@@ -53,6 +56,7 @@ class Loop:
     state: Any
     step: int = 0
     evaluated: bool = True
+    success: float | None = None
     seconds: dict[str, float] = field(default_factory=lambda: {"training": 0.0, "evaluation": 0.0})
 
     def run(self) -> Outcome:
@@ -78,9 +82,12 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint of this moment."""
         self.folder.sync_metrics()
-        progress = {"evaluated": self.evaluated, "metrics_bytes": self.folder.metrics_bytes()}
+        progress: dict[str, Any] = {"evaluated": self.evaluated, "metrics_bytes": self.folder.metrics_bytes()}
+        if self.success is not None:
+            progress[checkpoint.SCORE] = self.success
         state = self.engine.export(self.state)
-        checkpoint.save(self.folder.path, Checkpoint(self.step, state, self.folder.identity, progress))
+        moment = Checkpoint(self.step, state, self.folder.identity, progress)
+        checkpoint.save(self.folder.path, moment, self.settings.keep)
 
     def _evaluation_due(self) -> bool:
         if self.evaluated or self.step == 0:
@@ -98,7 +105,7 @@ class Loop:
         elapsed = time.monotonic() - began
         self._check_finite(updates, values)
         skipped = np.rint(values.pop("skipped", np.zeros(1)) * updates).astype(int)
-        self.step, self.evaluated = self.step + updates, False
+        self.step, self.evaluated, self.success = self.step + updates, False, None
         self.seconds["training"] += elapsed
         speed = updates / max(elapsed, 1e-9)
         record = {"kind": "training", "step": self.step, "seconds": elapsed, "updates_per_second": speed}
@@ -135,7 +142,7 @@ class Loop:
         policies = {"method": self.engine.act}
         if final and self.settings.algorithm.behaviour is not None:
             policies["behaviour"] = self.engine.behave
-        records = []
+        records: list[dict[str, Any]] = []
         for name, act in policies.items():
             self.progress.doing(f"evaluating the {name} policy")
             scores = self.scorer.score(self._stoppable(act), episodes, picture=name if final else None)
@@ -144,7 +151,7 @@ class Loop:
             self.progress.evaluated(self.step, name, scores["success"], episodes)
         for record in records:
             self.folder.append(record)
-        self.evaluated = True
+        self.evaluated, self.success = True, float(np.mean(records[0]["success"]))
         self.seconds["evaluation"] += time.monotonic() - began
 
     def _stoppable(self, act: Any) -> Any:

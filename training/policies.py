@@ -14,6 +14,7 @@ from ..core.errors import CheckpointError, UsageError
 from ..core.networks import Forest
 from . import checkpoint
 from .backends import policy_function
+from .checkpoint import Which
 from .evaluation import EvaluationResult, evaluate
 from .run_folder import RunFolder
 from .scoring import noise_shapes
@@ -25,8 +26,9 @@ def load_policy(
     seed: int | None = None,
     behaviour: bool = False,
     numbers: Mapping[str, float] | None = None,
+    which: Which = "latest",
 ) -> Policy:
-    """The policy of one seed of a run, from its newest good checkpoint.
+    """The policy of one seed of a run, from a checkpoint that verifies.
 
     Args:
         run: the run folder, whichever backend trained it.
@@ -34,6 +36,7 @@ def load_policy(
         seed: one of the run's seeds; None takes its first.
         behaviour: the behaviour-cloning policy in place of the method's.
         numbers: in a run that swept over hyper-parameters, the values of one setting; None takes the first.
+        which: the latest checkpoint, or the best: that with the highest success rate on average over the members.
 
     Returns:
         observations (..., S) and noise by name to actions (..., h·A), NumPy in and out.
@@ -44,18 +47,19 @@ def load_policy(
         MissingBackendError: the backend's framework is not installed.
     """
     folder = RunFolder.open(run)
-    (policy,) = _policies(folder, backend, behaviour, [_find(folder, seed, numbers)])
+    (policy,) = _policies(folder, backend, behaviour, [_find(folder, seed, numbers)], which)
     return policy
 
 
-def _policies(folder: RunFolder, backend: str, behaviour: bool, indices: Sequence[int]) -> list[Policy]:
-    """The policies of some members of a run, from one reading of its newest good checkpoint."""
+def _policies(folder: RunFolder, backend: str, behaviour: bool, indices: Sequence[int], which: Which) -> list[Policy]:
+    """The policies of some members of a run, from one reading of a checkpoint."""
     function = policy_function(backend)
     algorithm, config = folder.method()
     dimensions = Dimensions(**folder.config["dimensions"])
     if behaviour and algorithm.behaviour is None:
         raise UsageError(f"{algorithm.name} trains no behaviour policy")
-    state = checkpoint.load_latest(folder.path, folder.identity).state
+    load = checkpoint.load_best if which == "best" else checkpoint.load_latest
+    state = load(folder.path, folder.identity).state
     policies = []
     for index in indices:
         own = dataclasses.replace(config, **folder.members[index].numbers)
@@ -80,7 +84,9 @@ def _find(folder: RunFolder, seed: int | None, numbers: Mapping[str, float] | No
     return found[0]
 
 
-def evaluate_run(run: Path, backend: str, episodes: int, workers: int = 2, behaviour: bool = False) -> EvaluationResult:
+def evaluate_run(
+    run: Path, backend: str, episodes: int, workers: int = 2, behaviour: bool = False, which: Which = "latest"
+) -> EvaluationResult:
     """Evaluate every seed of a run on any backend, on the episodes and noise that its training used.
 
     Raises:
@@ -91,7 +97,7 @@ def evaluate_run(run: Path, backend: str, episodes: int, workers: int = 2, behav
     algorithm, values = folder.method()
     dimensions = Dimensions(**config["dimensions"])
     each = folder.members
-    policies = _policies(folder, backend, behaviour, range(len(each)))
+    policies = _policies(folder, backend, behaviour, range(len(each)), which)
     noise = noise_shapes(algorithm, values, dimensions)
     seeds = [member.seed for member in each]
     return evaluate(config["env"], stacked(policies), seeds, episodes, values.chunk, noise, workers)

@@ -15,6 +15,7 @@ from ..core.algorithm import Algorithm
 from ..core.engine import Precision
 from ..core.errors import UsageError
 from ..core.hyper_parameters import configs_of
+from .checkpoint import KEEP
 from .members import Member, members
 
 # Hyper-parameters that lie in [0, 1], and those strictly inside; a method's record names further rates and moments.
@@ -46,6 +47,7 @@ class Settings:
     tuned: Which = "released"
     compile: bool = False
     nan: Literal["stop", "skip"] = "stop"
+    keep: int = KEEP
     sweep: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -110,7 +112,7 @@ def check_settings(settings: Settings) -> None:
     find_algorithm(settings.method)
     make_config(settings.algorithm, dataclasses.asdict(settings.config))
     check_sweep(settings.algorithm, settings.config, settings.sweep)
-    for name in ("updates", "evaluate_every", "curve_episodes", "episodes", "dispatch", "workers"):
+    for name in ("updates", "evaluate_every", "curve_episodes", "episodes", "dispatch", "workers", "keep"):
         _size(name.replace("_", "-"), getattr(settings, name))
     if settings.transitions is not None:
         _size("transitions", settings.transitions)

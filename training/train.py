@@ -75,7 +75,7 @@ def resume(run: Path, console: Console, **changes: Any) -> Outcome:
     Args:
         run: the run folder.
         console: where progress is told.
-        changes: settings that may differ between sessions: updates, nan, workers, device, data_directory.
+        changes: settings that may differ between sessions: updates, nan, keep, workers, device, data_directory.
 
     Raises:
         UsageError: the folder is no run, another process trains it, or fewer updates are asked for than were done.
@@ -133,6 +133,7 @@ def stored_settings(folder: RunFolder) -> Settings:
         "tuned": config.get("tuned", "released"),
         "compile": config.get("compile") is True,
         "nan": config.get("nan", "stop"),
+        "keep": config.get("keep", checkpoint.KEEP),
         "seeds": tuple(config["seeds"]),
         "sweep": folder.sweep(),
         "directory": folder.path.parent,
@@ -156,7 +157,8 @@ def _session(
     with stop, progress:
         state = engine.initial() if restored is None else engine.restore(restored.state)
         loop = Loop(settings, folder, engine, scorer, progress, stop, state, step)
-        loop.evaluated = restored is None or restored.progress["evaluated"]
+        if restored is not None:
+            loop.evaluated, loop.success = restored.progress["evaluated"], restored.progress.get(checkpoint.SCORE)
         try:
             outcome = loop.run()
         except DivergenceError:
