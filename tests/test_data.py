@@ -285,17 +285,17 @@ def test_official_file_in_place_is_used_and_never_replaced(data: Path, tmp_path:
     path.write_bytes(data.read_bytes())
     validation_path(path).write_bytes(validation_path(data).read_bytes())
     assert make(NAME, 5000, directory=tmp_path, workers=1) == path
-    assert load_task(TASK, tmp_path).origin == "official file"
+    assert load_task(TASK, tmp_path).origin == "official file, found in place"
     with pytest.raises(DataError, match="an official file is there"):
         make(NAME, 5000, directory=tmp_path, workers=1, source="regenerate")
     assert path.read_bytes() == data.read_bytes()
 
 
 def test_download_moves_both_files_into_place(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_module, "MIRRORS", (data.parent.as_uri(),))
+    monkeypatch.setattr(download_module, "mirrors", lambda *_: [data.parent.as_uri()])
     path = make(NAME, 1000, directory=tmp_path, workers=1)
     assert path.read_bytes() == data.read_bytes()
-    assert load_task(TASK, tmp_path).origin == "official file"
+    assert load_task(TASK, tmp_path).origin == f"official file, {data.as_uri()}"
 
 
 def test_a_failed_or_damaged_download_falls_back_to_regeneration(
@@ -304,7 +304,7 @@ def test_a_failed_or_damaged_download_falls_back_to_regeneration(
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     for uri in ((tmp_path / "absent").as_uri(), mirror.as_uri()):
-        monkeypatch.setattr(download_module, "MIRRORS", (uri,))
+        monkeypatch.setattr(download_module, "mirrors", lambda *_, uri=uri: [uri])
         with pytest.raises(DataError, match="cannot be downloaded"):
             make(NAME, 1000, directory=tmp_path / "data", workers=1, source="official")
         validation_path(mirror / data.name).write_bytes(data.read_bytes()[:1000])
@@ -316,7 +316,7 @@ def test_a_failed_or_damaged_download_falls_back_to_regeneration(
 def test_data_without_a_published_behaviour_cannot_be_regenerated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download_module, "MIRRORS", ((tmp_path / "absent").as_uri(),))
+    monkeypatch.setattr(download_module, "mirrors", lambda *_: [(tmp_path / "absent").as_uri()])
     with pytest.raises(DataError, match="antmaze-large-navigate-v0"):
         make("antmaze-large-navigate-v0", directory=tmp_path)
     with pytest.raises(DataError, match="can only be downloaded"):

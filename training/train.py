@@ -41,6 +41,7 @@ class TaskData:
     transitions: Transitions
     file: Path
     digest: str
+    origin: str
     manifest: Mapping[str, Any] | None
 
 
@@ -184,7 +185,7 @@ def _task_data(settings: Settings, console: Console) -> TaskData:
     manifest = read_manifest(file)
     digest = sha256(file) if manifest is None else manifest["sha256"][file.name]
     columns = {name: np.asarray(getattr(rows, name), dtype=np.float32) for name in Transitions._fields}
-    return TaskData(Transitions(**columns), file, digest, manifest)
+    return TaskData(Transitions(**columns), file, digest, rows.origin, manifest)
 
 
 def _dimensions(settings: Settings, data: TaskData) -> Dimensions:
@@ -223,6 +224,7 @@ def _description(settings: Settings, dimensions: Dimensions, data: TaskData, fou
         "dimensions": dimensions._asdict(),
         "data_file": str(data.file.resolve()),
         "data_sha256": data.digest,
+        "data_origin": data.origin,
         "data_manifest": data.manifest,
         "data_transitions": len(data.transitions.rewards),
         "versions": versions(),

@@ -61,6 +61,12 @@ def _data_sets() -> dict[str, DataSet]:
         add(f"pointmaze-{size}", "stitch", "pointmaze", 5000, 201)
         add(f"antmaze-{size}", "navigate", "other", episodes, rows)
         add(f"antmaze-{size}", "stitch", "other", 5000, 201)
+    # Without a published size or behaviour policy: counted as antmaze is, humanoids with episodes twice as long.
+    for variant, episodes, rows in [("navigate", 1000, 1001), ("stitch", 5000, 201)]:
+        add("antsoccer-arena", variant, "other", episodes, rows)
+        add("antsoccer-medium", variant, "other", episodes, rows)
+        for size in ("medium", "large", "giant"):
+            add(f"humanoidmaze-{size}", variant, "other", episodes, 2 * rows - 1)
     for number, episodes in [("single", 1000), ("double", 1000), ("triple", 3000), ("quadruple", 5000)]:
         add(f"cube-{number}", "play", "cube", episodes, 1001)
         add(f"cube-{number}", "noisy", "cube", episodes, 1001, 0.1)

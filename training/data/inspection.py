@@ -14,7 +14,7 @@ from . import d4rl
 from .catalogue import DATA_SETS, Task, find_data_set, find_task
 from .columns import Columns
 from .files import data_directory, findings, read_columns, read_unchecked, train_path
-from .make import verify_files
+from .provenance import verify_files
 from .relabel import relabel, transitions
 
 HIDDEN_REWARDS = "unknown: the file holds no rewards and its name no data set of OGBench"

@@ -1,7 +1,7 @@
 """`veloq data make`: the official file when it can be had, else the same protocol run again."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -21,6 +21,7 @@ from .files import (
     validation_path,
     write_data_set,
 )
+from .provenance import origin
 
 PROTOCOL = 1
 COLLECTORS: dict[str, CollectorFactory] = {
@@ -67,7 +68,7 @@ def make(
     if _in_place(train, episodes, seed, source, console):
         return train
     if source != "regenerate":
-        refusal = download(data_set, directory)
+        refusal = download(data_set, directory, console)
         if refusal is None:
             _say(console, f"downloaded the official {data_set.name} to {train}")
             return train
@@ -84,20 +85,6 @@ def _say(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def verify_files(train: Path) -> dict[str, Any] | None:
-    """Return the manifest after comparing both files with it; None when there is no manifest.
-
-    Raises:
-        DataError: a file differs from what its manifest recorded.
-    """
-    manifest = read_manifest(train)
-    if manifest is not None:
-        for path in (train, validation_path(train)):
-            if path.is_file() and sha256(path) != manifest["sha256"].get(path.name):
-                raise DataError(f"{path}: differs from its manifest; make it again: veloq data make {train.stem}")
-    return manifest
-
-
 def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Console) -> bool:
     if not (train.is_file() and validation_path(train).is_file()):
         return False
@@ -107,8 +94,11 @@ def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Co
             raise DataError(f"{train}: an official file is there; choose another directory to regenerate")
         read_columns(validation_path(train))
         rows = read_columns(train)["terminals"]
-        _say(console, f"{train} is the official file: {int((1 - rows).sum())} transitions")
+        found, _ = origin(train)
+        _say(console, f"{train} is the {found}: {int((1 - rows).sum())} transitions")
         return True
+    if source == "official":
+        raise DataError(f"{train}: a regenerated file is there; choose another directory to fetch the official one")
     wanted = {"protocol": PROTOCOL, "seed": seed, "episodes": episodes, "versions": simulator_versions()}
     if any(manifest.get(key) != value for key, value in wanted.items()):
         return False

@@ -10,7 +10,7 @@ from ..simulator import make_environment
 from .catalogue import Task, find_task
 from .columns import Columns
 from .files import data_directory, read_columns, simulator_versions, train_path, validation_path
-from .make import verify_files
+from .provenance import origin
 from .transitions import ACTION_LIMIT, Array, TransitionData
 
 
@@ -36,10 +36,8 @@ def load_task(
     task = find_task(env_name)
     train = train_path(data_directory(directory), task.data_set.name)
     columns = read_columns(train if split == "train" else validation_path(train))
-    manifest = verify_files(train)
-    origin = "official file"
+    source, manifest = origin(train)
     if manifest is not None:
-        origin = f"regenerated, seed {manifest['seed']}, {manifest['transitions']} training transitions"
         installed = simulator_versions()
         differing = [
             f"{package} {old} (installed {installed.get(package)})"
@@ -50,7 +48,7 @@ def load_task(
             line = f"warning: {train.name} was made with {', '.join(differing)}"
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     rewards, masks = relabel(task, columns)
-    return transitions(columns, rewards, masks, origin)
+    return transitions(columns, rewards, masks, source)
 
 
 def relabel(task: Task, columns: Columns) -> tuple[Array, Array]:
