@@ -22,7 +22,9 @@ USAGE = """usage: veloq COMMAND [OPTIONS]
   train METHOD          train a method on a task, evaluate it and write a report
   train --resume RUN    continue a run
   evaluate RUN          evaluate a run's policy on any backend
+  data list             known data sets, how they can be had and what is here
   data make NAME        put a data set in place: official, or made again
+  data fetch NAME       the official files alone, from the first mirror that has them
   data info NAME|FILE   shapes, episodes, lengths and returns of a data file
   data check FILE       what is wrong with a data file, one line each
   verify                check every kernel and identity
@@ -214,27 +216,10 @@ def _list(arguments: list[str]) -> int:
     tables = {"methods": _methods, "envs": _environments, "kernels": _kernels}
     if what not in tables:
         raise UsageError(f"list: expected methods, envs or kernels, got {what!r}")
-    head, *rows = ([" ".join(cell.split()) for cell in row] for row in tables[what]())
-    if sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
-        _draw(head, rows)
-    else:
-        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-        for row in (head, *rows):
-            print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    from .tables import show
+
+    show(tables[what]())
     return 0
-
-
-def _draw(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for name in head:
-        table.add_column(name, no_wrap=name == head[0], overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
 
 
 def _methods() -> Iterator[tuple[str, ...]]:

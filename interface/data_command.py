@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .core.errors import UsageError
-from .options import DataInfoOptions, DataOptions, parse
+from .options import DataDirectory, DataInfoOptions, DataOptions, parse
 
 HELP = ("-h", "--help")
 FAULTY = 1
@@ -18,9 +18,17 @@ def run(arguments: list[str]) -> int:
     """
     if arguments and arguments[0] in HELP:
         arguments = ["make", *arguments]
-    commands: dict[str, Callable[[list[str]], int]] = {"make": _make, "info": _info, "check": _check}
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "list": _list,
+        "make": _make,
+        "fetch": _fetch,
+        "info": _info,
+        "check": _check,
+    }
     if not arguments or arguments[0] not in commands:
-        raise UsageError("data: the commands are `veloq data make NAME`, `info NAME|FILE` and `check FILE`")
+        raise UsageError(
+            "data: the commands are `veloq data list`, `make NAME`, `fetch NAME`, `info NAME|FILE` and `check FILE`"
+        )
     return commands[arguments[0]](arguments[1:])
 
 
@@ -41,6 +49,27 @@ def _make(arguments: list[str]) -> int:
         options.source,
     )
     print(path)
+    return 0
+
+
+def _fetch(arguments: list[str]) -> int:
+    name, rest = _split(arguments, "data fetch: name a data set first, for instance antmaze-large-navigate-v0")
+    options = parse(DataDirectory, rest, "veloq data fetch NAME")
+    from rich.console import Console
+
+    from .training.data.make import make
+
+    print(make(name, directory=options.data_directory, console=Console(), source="official"))
+    return 0
+
+
+def _list(arguments: list[str]) -> int:
+    options = parse(DataDirectory, arguments, "veloq data list")
+    from .tables import show
+    from .training.data.files import data_directory
+    from .training.data.inventory import inventory
+
+    show(inventory(data_directory(options.data_directory)))
     return 0
 
 

@@ -116,6 +116,14 @@ class DataOptions:
 
 
 @dataclass(frozen=True)
+class DataDirectory:
+    """Official files from the mirrors in DATA/mirrors.toml and OGBench's own; what was fetched before is kept."""
+
+    data_directory: Path | None = None
+    """where data sets are; default $VELOQ_DATA or `data`"""
+
+
+@dataclass(frozen=True)
 class DataInfoOptions:
     """Shapes, episodes, lengths and returns of a data file."""
 

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from small_runs import DATA_SET, ENV, quiet
 
+from veloq.command import main
 from veloq.core.errors import DataError
 from veloq.training.data import download as download_module
 from veloq.training.data import load_task, make, resumable
@@ -180,6 +181,17 @@ def test_a_file_that_changed_since_it_was_first_seen_is_refused(
     assert not path.exists()
     mirror.files[f"/good/{path.name}"] = good
     assert make(DATA_SET, directory=tmp_path, source="official").read_bytes() == good
+
+
+def test_the_list_says_what_is_here(mirror: Server, data: Path, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / TABLE).write_text(f'ogbench = ["{mirror.address}/good"]\n')
+    assert main(["data", "fetch", DATA_SET, "--data-directory", str(tmp_path)]) == 0
+    assert main(["data", "list", "--data-directory", str(tmp_path)]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    assert "official, 0 MB, hash known" in lines[DATA_SET]
+    assert lines["antsoccer-arena-navigate-v0"].endswith("download              -")
+    assert main(["data", "list", "--data-directory", str(data)]) == 0
+    assert "made here, seed 0, 2,000 transitions" in capsys.readouterr().out
 
 
 def test_a_file_found_in_place_is_written_down(data: Path, tmp_path: Path) -> None:

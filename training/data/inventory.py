@@ -1,0 +1,40 @@
+"""Every data set that veloq knows, how it can be had, and what of it is here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...core.errors import DataError
+from .catalogue import DATA_SETS
+from .files import read_manifest, train_path, validation_path
+from .hashes import read_hashes
+from .make import COLLECTORS
+
+HEAD = ("name", "published transitions", "sources", "here")
+
+
+def inventory(directory: Path) -> Iterator[tuple[str, ...]]:
+    """A table of all data sets, head first.
+
+    Raises:
+        DataError: hashes.json is damaged.
+    """
+    known = read_hashes(directory)
+    yield HEAD
+    for data_set in DATA_SETS.values():
+        sources = "download, made again" if data_set.family in COLLECTORS else "download"
+        train = train_path(directory, data_set.name)
+        yield data_set.name, f"{data_set.transitions:,}", sources, _state(train, train.name in known)
+
+
+def _state(train: Path, seen: bool) -> str:
+    if not train.is_file():
+        return "-"
+    if not validation_path(train).is_file():
+        return "training file alone, validation file missing"
+    try:
+        manifest = read_manifest(train)
+    except DataError:
+        return "damaged manifest"
+    if manifest is not None:
+        return f"made here, seed {manifest['seed']}, {manifest['transitions']:,} transitions"
+    return f"official, {train.stat().st_size / 1e6:.0f} MB, {'hash known' if seen else 'not yet read'}"
