@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..backends.torch.batches import Windows
+from ..backends.torch.batches import Described, Windows
 from ..backends.torch.engine import Engine as TorchEngine
 from ..core.algorithm import Batch
 from ..core.engine import Transitions
@@ -28,26 +28,27 @@ class HostWindows:
 
     def __init__(self, data: Transitions, chunk: int, discount: float) -> None:
         # Torch tensors on the CPU lend their memory to NumPy.
-        self._windows = Windows(data, chunk, discount, torch.device("cpu"))
-        self.count = self._windows.count
-        self._host = {
-            name: value.numpy() for name, value in vars(self._windows).items() if isinstance(value, torch.Tensor)
-        }
+        windows = Windows(data, chunk, discount, torch.device("cpu"))
+        self.count = windows.count
+        self._columns = Transitions(*(column.numpy() for column in windows.columns))
+        self._described = Described(*(part.numpy() for part in windows.described))
+        self._steps = windows.steps.numpy()
+        size = data.actions.shape[1]
+        self._actions = np.lib.stride_tricks.sliding_window_view(self._columns.actions.ravel(), chunk * size)[::size]
 
     def batch(self, starts: npt.NDArray[np.int64]) -> Batch:
         """The windows that start at these rows, each field gathered by NumPy."""
-        host = self._host
-        last = host["next_rows"][starts]
+        found = Described(*(part[starts] for part in self._described))
         return Batch(
-            observations=host["observations"][starts],
-            actions=host["actions"][starts],
-            rewards=host["rewards"][starts],
-            masks=host["masks"][starts],
-            valid=host["valid"][starts],
-            next_observations=host["next_observations"][last],
-            valid_steps=(host["steps"] <= (last - starts)[:, None]).astype(np.float32),
-            next_actions=host["actions"][host["next_starts"][starts]],
-            next_valid=host["next_valid"][starts],
+            observations=self._columns.observations[starts],
+            actions=self._actions[starts],
+            rewards=found.rewards,
+            masks=found.masks,
+            valid=found.valid,
+            next_observations=self._columns.next_observations[found.last],
+            valid_steps=(self._steps <= (found.last - starts)[:, None]).astype(np.float32),
+            next_actions=self._actions[found.next_starts],
+            next_valid=found.next_valid,
         )
 
 
@@ -108,7 +109,7 @@ class TorchControl(TorchEngine):
         self._starts = starts or drawn(self._host, problem.config.batch_size)
 
     def _sample(self, step: int) -> Any:
-        _, noise = self._draws.draw(self.seeds[0], step)
+        _, noise = self._draws.draw(self.seeds[0], step, [(self._host.count, self.config.batch_size)])
         batch = self._host.batch(self._starts(step))
         return Batch(*(torch.from_numpy(field).to(self.device) for field in batch)), noise
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .algorithm import Algorithm, Batch, Dimensions
+from .errors import ShapeError, UsageError
 from .networks import Forest
 
 Precision = Literal["highest", "fast"]
@@ -34,6 +35,20 @@ class Transitions(NamedTuple):
     terminals: npt.NDArray[np.float32]
 
 
+def filled_by(rows: Transitions, seeds: int, filled: int, room: int) -> int:
+    """How many rows of experience each seed has with these, (S, n, ...), after the first `filled` of `room`.
+
+    Raises:
+        ShapeError, UsageError: as `Engine.write`.
+    """
+    leading = {np.shape(part)[:2] for part in rows}
+    if len(leading) != 1 or len(shape := leading.pop()) != 2 or shape[0] != seeds:
+        raise ShapeError(f"rows: expected leaves of shape ({seeds}, n, ...), got {[np.shape(part) for part in rows]}")
+    if filled + shape[1] > room:
+        raise UsageError(f"rows: {shape[1]} more after {filled} do not fit the engine's room of {room}")
+    return filled + shape[1]
+
+
 class LossAndGradients(NamedTuple):
     """One loss of a method at given parameters: value, metrics and the gradient of every online network.
 
@@ -49,12 +64,16 @@ class Engine(Protocol):
     """Trains S seeds of one method at once on one device.
 
     Built as `Engine(algorithm, config, dimensions, data, seeds, precision="highest", device="cpu", varied=None,
-    skip=False)`, where `seeds` is a sequence of S integers. Seed s starts from `initial_parameters(networks, s)` and
-    draws its batches and noise from (s, step) alone, so that a seed's run depends neither on the other seeds nor on how
-    the updates are split over calls. Windows start uniformly on {0..N-chunk}.
+    skip=False, room=0, balanced=False)`, where `seeds` is a sequence of S integers. Seed s starts from
+    `initial_parameters(networks, s)` and draws its batches and noise from (s, step) alone, so that a seed's run depends
+    neither on the other seeds nor on how the updates are split over calls. Windows start uniformly on {0..N-chunk}.
 
     With `skip` a loss that is not finite, or whose metrics or gradients are not, moves nothing of its seed in that
     update; the metric "skipped" is the mean number of such losses in an update.
+
+    With `room` each seed has a buffer for so many rows of its own experience, empty at first, which `write` fills and
+    from which windows are drawn beside the data's: all windows alike, or with `balanced` half of every batch from each
+    as soon as there is one. None goes from one buffer into the other.
 
     With `varied` the engine trains a sweep: entry s replaces float hyper-parameters of seed s, all but `discount`, and
     a seed may come several times.
@@ -71,6 +90,8 @@ class Engine(Protocol):
         device: str = "cpu",
         varied: Sequence[Mapping[str, float]] | None = None,
         skip: bool = False,
+        room: int = 0,
+        balanced: bool = False,
     ) -> None: ...
 
     def initial(self) -> Any:
@@ -81,6 +102,17 @@ class Engine(Protocol):
         """Apply `updates` updates; returns the new state and each metric's mean over them, shape (S,).
 
         The old state must not be used afterwards: its buffers may be reused.
+        """
+        ...
+
+    def write(self, rows: Transitions) -> None:
+        """Add consecutive rows of every seed's experience, leaves (S, n, ...); the last episode may go on later.
+
+        What an update draws is a function of seed, step and the rows written before it.
+
+        Raises:
+            ShapeError: not rows of S seeds.
+            UsageError: they are more than there is room for.
         """
         ...
 

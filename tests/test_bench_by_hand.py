@@ -6,7 +6,7 @@ import pytest
 from small_runs import small_values
 
 from veloq.algorithms import ALGORITHMS
-from veloq.backends.jax.batches import draw_batch, keys, windows
+from veloq.backends.jax.batches import draw_starts, keys
 from veloq.backends.jax.engine import find_device
 from veloq.bench.control import control
 from veloq.bench.runners import HAND, RUNNERS
@@ -31,17 +31,11 @@ def starts_of(backend, chosen):
     """The window starts that the engine's seed 0 draws at each step."""
     engine = chosen.engine(backend, 1)
     if backend == "torch":
-        return lambda step: engine._draws.draw(0, step)[0].numpy()
-    rows = np.arange(len(chosen.data.rewards), dtype=np.float32)
-    numbered = chosen.data._replace(observations=rows[:, None])
-    windows_ = windows(numbered, chosen.config.chunk, chosen.config.discount, find_device("cpu"))
+        ranges = [(len(chosen.data.rewards) - chosen.config.chunk + 1, chosen.config.batch_size)]
+        return lambda step: engine._draws.draw(0, step, ranges)[0].numpy()
+    count = len(chosen.data.rewards) - chosen.config.chunk + 1
     key = keys((0,), find_device("cpu"))[0]
-
-    def starts(step):
-        batch = draw_batch(windows_, jax.random.fold_in(key, step), chosen.config.batch_size, chosen.config.chunk)
-        return np.asarray(batch.observations[:, 0]).astype(np.int64)
-
-    return starts
+    return lambda step: np.asarray(draw_starts(jax.random.fold_in(key, step), chosen.config.batch_size, count))
 
 
 # The control knows no method by name; for JAX, which compiles each twice, one with every kind of schedule suffices.

@@ -98,8 +98,8 @@ def test_a_sweep_compiles_nothing_anew(form: Any, monkeypatch: pytest.MonkeyPatc
 @FORMS
 def test_each_seed_of_a_sweep_has_its_own_numbers(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside engines that know one setting, at once as on a GPU and in turn as on a CPU."""
+    monkeypatch.setattr(engine_module, "in_turn", form)
     swept = Engine(PROBE, CONFIG, DIMENSIONS, TRANSITIONS, (6, 6), varied=SWEEP)
-    monkeypatch.setattr(swept, "_train", form)
     flat = swept.export(swept.run(swept.initial(), 4)[0])
     case = method_case(PROBE, 0, learning_rate=CONFIG.learning_rate, hidden=CONFIG.hidden)
     for index, varied in enumerate(SWEEP):

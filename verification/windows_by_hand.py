@@ -34,14 +34,13 @@ def first_row(observation: Any) -> Any:
     return np.rint(16.0 * observation[..., 0]).astype(int)
 
 
-def window(start: int, chunk: int, discount: float) -> Batch:
+def window(start: int, chunk: int, discount: float, data: Transitions = TRANSITIONS) -> Batch:
     """The window of `chunk` rows from `start`: what comes after an episode's end no longer counts.
 
     Valid if no row before the last ends its episode; the mask is the smallest met; the next observation is that of
     the last row that counts. Actions are kept as they stand in the data. The next actions begin after the row that
     counted last, or earlier where the data ends; they are valid if these rows and the window's are of one episode.
     """
-    data = TRANSITIONS
     reward, mask, last, valid, steps = 0.0, 1.0, start, 1.0, []
     for k in range(chunk):
         row = start + k
@@ -52,7 +51,7 @@ def window(start: int, chunk: int, discount: float) -> Batch:
             mask = min(mask, float(data.masks[row]))
             last = row
         steps.append(valid)
-    begin = min(last + 1, ROWS - chunk)
+    begin = min(last + 1, len(data.rewards) - chunk)
     together = range(start, begin + chunk - 1)  # rows after which the episode must go on
     follows = begin == last + 1 and not any(data.terminals[row] for row in together)
     return Batch(

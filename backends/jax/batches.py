@@ -45,6 +45,14 @@ def windows(data: Transitions, chunk: int, discount: float, device: Any) -> Wind
     parts = [jax.device_put(np.asarray(part, np.float32), device) for part in data]
     observations, actions, next_observations, rewards, masks, terminals = parts
     starts = jnp.arange(rows - chunk + 1, dtype=jnp.int32)
+    found = described(rewards, masks, terminals, starts, rows, chunk, discount)
+    return Windows(observations, actions, next_observations, *found)
+
+
+def described(
+    rewards: Array, masks: Array, terminals: Array, starts: Array, rows: Any, chunk: int, discount: Any
+) -> tuple[Array, ...]:
+    """Return, mask, validity, last row, next start and its validity of the windows from `starts` among `rows` rows."""
     index = starts[:, None] + jnp.arange(chunk, dtype=jnp.int32)
     returned = chunk_return(rewards[index], masks[index], terminals[index], discount)
     ends = terminals[index] > 0
@@ -53,8 +61,9 @@ def windows(data: Transitions, chunk: int, discount: float, device: Any) -> Wind
     last = starts + jnp.where(ended, first_end, chunk - 1)
     next_start = jnp.minimum(last + 1, rows - chunk)
     follows = (last + 1 == next_start) & (terminals[last] == 0)
-    next_valid = jnp.where(follows, returned[2][next_start], 0.0)
-    return Windows(observations, actions, next_observations, *returned, last, next_start, next_valid)
+    later_ends = terminals[next_start[:, None] + jnp.arange(chunk - 1, dtype=jnp.int32)] > 0
+    next_valid = (follows & ~jnp.any(later_ends, axis=1)).astype(jnp.float32)
+    return *returned, last, next_start, next_valid
 
 
 def keys(seeds: Sequence[int], device: Any) -> Array:
@@ -64,22 +73,28 @@ def keys(seeds: Sequence[int], device: Any) -> Array:
     return wrapped
 
 
-def draw_batch(data: Windows, key: Array, batch_size: int, chunk: int) -> Batch:
-    """`batch_size` windows with uniform starts, drawn with the key of one seed and step."""
+def draw_starts(key: Array, batch_size: int, windows: Any) -> Array:
+    """Uniform starts of `batch_size` windows, drawn with the key of one seed and step."""
     key = jax.random.fold_in(key, zlib.crc32(b"batch"))
-    start = jax.random.randint(key, (batch_size,), 0, data.last.shape[0], dtype=jnp.int32)
+    return jax.random.randint(key, (batch_size,), 0, windows, dtype=jnp.int32)
+
+
+def window_batch(data: Windows, start: Array, chunk: int, described_at: Array | None = None) -> Batch:
+    """The windows from `start`; what is known of them stands there, or at `described_at`, in the data's columns."""
+    at = start if described_at is None else described_at
     steps = jnp.arange(chunk, dtype=jnp.int32)
-    last, next_start = data.last[start], data.next_start[start]
+    last, next_start = data.last[at], data.next_start[at]
+    batch_size = start.shape[0]
     return Batch(
         observations=data.observations[start],
         actions=data.actions[start[:, None] + steps].reshape(batch_size, -1),
-        rewards=data.rewards[start],
-        masks=data.masks[start],
-        valid=data.valid[start],
+        rewards=data.rewards[at],
+        masks=data.masks[at],
+        valid=data.valid[at],
         next_observations=data.next_observations[last],
         valid_steps=(steps <= (last - start)[:, None]).astype(jnp.float32),
         next_actions=data.actions[next_start[:, None] + steps].reshape(batch_size, -1),
-        next_valid=data.next_valid[start],
+        next_valid=data.next_valid[at],
     )
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.algorithm import Algorithm, Batch, Dimensions
-from ...core.engine import FlatState, Precision, Transitions
+from ...core.engine import FlatState, Precision, Transitions, filled_by
 from ...core.errors import CheckpointError, DataError, MissingBackendError, UsageError
 from ...core.hyper_parameters import configs_of, numbers, with_numbers
 from ...core.networks import Forest, initial_parameters
 from .batches import keys, windows
+from .experience import Source, empty, written
 from .losses import loss_and_gradients, policy
 from .program_keys import Same, kernels
 from .programs import Recipe, compiled_policy, drawn, in_turn, nothing_measured, seed_acting, together
@@ -39,6 +40,8 @@ class Engine:
         device: str = "cpu",
         varied: Sequence[Mapping[str, float]] | None = None,
         skip: bool = False,
+        room: int = 0,
+        balanced: bool = False,
     ) -> None:
         if precision not in MATMUL:
             raise UsageError(f"precision must be one of {sorted(MATMUL)}, got {precision!r}")
@@ -49,6 +52,7 @@ class Engine:
         self._seeds = tuple(int(seed) for seed in seeds)
         self._device = find_device(device)
         self._data = windows(data, config.chunk, config.discount, self._device)
+        self._room, self._filled = room, 0
         self._keys = keys(self._seeds, self._device)
         self._configs = configs_of(config, varied, len(self._seeds))
         # What differs is checked once: without a sweep all seeds share one config.
@@ -62,9 +66,12 @@ class Engine:
             dimensions,
             MATMUL[precision],
             skip,
+            balanced,
             kernels(),
         )
         self._train = in_turn if self._device.platform == "cpu" else together
+        groups = [len(self._seeds)] if self._train is together else [1] * len(self._seeds)
+        self._sources = [Source(self._data, empty(self._data, group, room) if room else None) for group in groups]
         self._nothing: Counted | None = None
         self._checked: set[bool] = set()
 
@@ -89,12 +96,20 @@ class Engine:
         if updates < 1:
             raise UsageError(f"updates must be at least 1, got {updates}")
         if self._nothing is None:
-            arguments = (state, self._keys, self._data)
+            arguments = (state, self._keys, self._sources[0])
             self._nothing, *_ = [nothing_measured(self._recipe, own, *arguments) for own in self._distinct]
         state, measured = self._train(
-            self._recipe, state, self._nothing, self._numbers, self._keys, self._data, updates
+            self._recipe, state, self._nothing, self._numbers, self._keys, self._sources, updates
         )
         return state, {name: np.array(mean) for name, (mean, count) in measured.items() if np.any(count)}
+
+    def write(self, rows: Transitions) -> None:
+        """Add rows, (S, n, ...), to what the seeds have met; see `core.engine.Engine.write`."""
+        self._filled = filled_by(rows, len(self._seeds), self._filled, self._room)
+        share = len(self._seeds) // len(self._sources)
+        for at, source in enumerate(self._sources):
+            own = Transitions(*(np.asarray(part[at * share : (at + 1) * share], np.float32) for part in rows))
+            self._sources[at] = source._replace(experience=written(source.experience, own))
 
     def act(
         self, state: State, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
@@ -110,9 +125,7 @@ class Engine:
 
     def drawn(self, step: int) -> tuple[Batch, dict[str, npt.NDArray[Any]]]:
         """Batch and noise of update number `step`, as NumPy arrays with a leading seed axis."""
-        draws = [drawn(self._recipe, self._config, jnp.int32(step), key, self._data) for key in self._keys]
-        stacked: tuple[Batch, dict[str, npt.NDArray[Any]]] = jax.tree.map(lambda *leaves: np.stack(leaves), *draws)
-        return stacked
+        return drawn(self._recipe, self._config, step, self._keys, self._sources)
 
     def finite(self, state: State) -> npt.NDArray[np.bool_]:
         """Whether every parameter, average and moment of each seed is finite, (S,)."""

@@ -4,7 +4,7 @@ Engines that differ in nothing but hyper-parameters annotated `float` share them
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +15,8 @@ from jax import Array, lax
 from ...core.algorithm import Algorithm, Batch, Dimensions
 from ...core.hyper_parameters import with_numbers
 from ...core.networks import Forest
-from .batches import Windows, draw_batch, draw_noise
+from .batches import draw_noise
+from .experience import Source, draw
 from .losses import acting
 from .program_keys import Same
 from .updates import Counted, State, advance
@@ -35,23 +36,37 @@ class Recipe(NamedTuple):
     dimensions: Dimensions
     matmul: str
     skip: bool
+    balanced: bool
     kernels: tuple[Callable[..., Any], ...]
 
 
 def together(
-    recipe: Recipe, state: State, means: Counted, numbers: Numbers, seed_keys: Array, data: Windows, updates: int
+    recipe: Recipe,
+    state: State,
+    means: Counted,
+    numbers: Numbers,
+    seed_keys: Array,
+    sources: Sequence[Source],
+    updates: int,
 ) -> tuple[State, Counted]:
     """The state after `updates` updates of all seeds at once, and the metrics' means over them: one program runs all.
 
-    `means` are those over no updates. The old state's buffers are reused.
+    `means` are those over no updates, the one source is that of all seeds. The old state's buffers are reused.
     """
-    return compiled_loop(recipe)(state, means, numbers, seed_keys, data, np.int32(updates))
+    (source,) = sources
+    return compiled_loop(recipe)(state, means, numbers, seed_keys, source, np.int32(updates))
 
 
 def in_turn(
-    recipe: Recipe, state: State, means: Counted, numbers: Numbers, seed_keys: Array, data: Windows, updates: int
+    recipe: Recipe,
+    state: State,
+    means: Counted,
+    numbers: Numbers,
+    seed_keys: Array,
+    sources: Sequence[Source],
+    updates: int,
 ) -> tuple[State, Counted]:
-    """What `together` does, one seed after another and one call for each update: for CPUs.
+    """What `together` does, with a source for each seed: one seed after another and one call for each update: for CPUs.
 
     XLA's products on a CPU gain nothing from a seed axis, around batched ones it transposes and copies, and inside
     its loops an update takes up to a tenth longer than alone, which is more than a call costs. Nor is the state
@@ -63,7 +78,7 @@ def in_turn(
     for index, (parts, mean, own) in enumerate(runs):
         run = State._make((*parts, state.step))
         for _ in range(updates):
-            run, mean = update(run, mean, own, seed_keys[index : index + 1], data)
+            run, mean = update(run, mean, own, seed_keys[index : index + 1], sources[index])
         done.append((run, mean))
     joined = _join([(run[:-1], mean) for run, mean in done])
     return State._make((*joined[0], done[0][0].step)), joined[1]
@@ -87,17 +102,17 @@ def _join(trees: list[Any]) -> Any:
 
 @functools.lru_cache(maxsize=KEPT)
 def compiled_update(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
-    """(state, means, numbers, keys, data) -> the state after one update and the running means, with a seed axis of one.
+    """(state, means, numbers, keys, source) -> the state after one update and the running means; seed axes of one.
 
     XLA drops that axis at no cost; without it here, a single seed's state would be copied at every call of an engine.
     """
 
     def update(
-        state: State, means: Counted, numbers: Numbers, seed_keys: Array, data: Windows
+        state: State, means: Counted, numbers: Numbers, seed_keys: Array, source: Source
     ) -> tuple[State, Counted]:
         parts, mean, own = jax.tree.map(lambda leaf: leaf[0], (state[:-1], means, numbers))
         config = with_numbers(recipe.config, own)
-        run, measured = _update(recipe, config, State._make((*parts, state.step)), seed_keys[0], data)
+        run, measured = _update(recipe, config, State._make((*parts, state.step)), seed_keys[0], _first(source))
         kept = jax.tree.map(lambda leaf: leaf[None], (run[:-1], _running_means(mean, measured)))
         return State._make((*kept[0], run.step)), kept[1]
 
@@ -106,58 +121,77 @@ def compiled_update(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
 
 @functools.lru_cache(maxsize=KEPT)
 def compiled_loop(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
-    """(state, means, numbers, keys, data, updates) -> the state after the updates, and the metrics' means over them.
+    """(state, means, numbers, keys, source, updates) -> the state after the updates, and the metrics' means over them.
 
     The number of updates is traced: every call runs the same program, so splitting a run changes no bit.
     """
 
     def loop(
-        state: State, means: Counted, numbers: Numbers, seed_keys: Array, data: Windows, updates: Array
+        state: State, means: Counted, numbers: Numbers, seed_keys: Array, source: Source, updates: Array
     ) -> tuple[State, Counted]:
-        def run(state: State, means: Counted, numbers: Numbers, key: Array) -> tuple[State, Counted]:
+        def run(state: State, means: Counted, numbers: Numbers, key: Array, source: Source) -> tuple[State, Counted]:
             config = with_numbers(recipe.config, numbers)
 
             def body(_: Array, carry: tuple[State, Counted]) -> tuple[State, Counted]:
-                state, measured = _update(recipe, config, carry[0], key, data)
+                state, measured = _update(recipe, config, carry[0], key, source)
                 return state, _running_means(carry[1], measured)
 
             result: tuple[State, Counted] = lax.fori_loop(0, updates, body, (state, means))
             return result
 
         axes: Any = State._make((0, 0, 0, 0, None))
-        done: tuple[State, Counted] = jax.vmap(run, (axes, 0, 0, 0), (axes, 0))(state, means, numbers, seed_keys)
+        done: tuple[State, Counted] = jax.vmap(run, (axes, 0, 0, 0, Source(None, 0)), (axes, 0))(
+            state, means, numbers, seed_keys, source
+        )
         return done
 
     return jax.jit(loop, donate_argnums=0)
 
 
-def _update(recipe: Recipe, config: Any, state: State, key: Array, data: Windows) -> tuple[State, Counted]:
+def _first(source: Source) -> Source:
+    """The source of the first seed, without the seed axis."""
+    return source._replace(experience=jax.tree.map(lambda leaf: leaf[0], source.experience))
+
+
+def _update(recipe: Recipe, config: Any, state: State, key: Array, source: Source) -> tuple[State, Counted]:
     """The update of one seed, without the seed axis."""
     algorithm = recipe.algorithm.value
-    batch, noise = drawn(recipe, config, state.step, key, data)
+    batch, noise = _drawn(recipe, config, state.step, key, source)
     with jax.default_matmul_precision(recipe.matmul):
         declared = algorithm.networks(config, recipe.dimensions)
         return advance(algorithm, config, declared, state, batch, noise, recipe.skip)
 
 
-def drawn(recipe: Recipe, config: Any, step: Array, key: Array, data: Windows) -> tuple[Batch, dict[str, Array]]:
-    """Batch and noise of one seed's update number `step`."""
+def drawn(recipe: Recipe, config: Any, step: int, keys: Array, sources: Sequence[Source]) -> tuple[Any, Any]:
+    """Batch and noise of update number `step`, with the seed axis."""
+
+    def of_seed(key: Array, source: Source) -> tuple[Batch, dict[str, Array]]:
+        return _drawn(recipe, config, jnp.int32(step), key, source)
+
+    every = jax.vmap(of_seed, (0, Source(None, 0)))
+    share = keys.shape[0] // len(sources)
+    parts = [every(keys[at * share : (at + 1) * share], source) for at, source in enumerate(sources)]
+    joined: tuple[Any, Any] = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    return joined
+
+
+def _drawn(recipe: Recipe, config: Any, step: Array, key: Array, source: Source) -> tuple[Batch, dict[str, Array]]:
     key = jax.random.fold_in(key, step)
-    batch = draw_batch(data, key, config.batch_size, config.chunk)
+    batch = draw(source, key, config.batch_size, config.chunk, config.discount, recipe.balanced)
     return batch, draw_noise(recipe.algorithm.value.noise(config, recipe.dimensions, config.batch_size), key)
 
 
-def nothing_measured(recipe: Recipe, config: Any, state: State, seed_keys: Array, data: Windows) -> Counted:
+def nothing_measured(recipe: Recipe, config: Any, state: State, seed_keys: Array, source: Source) -> Counted:
     """Means over no updates yet, with the seed axis.
 
     Traced with a config's own numbers, so that the kernels check them: the program knows them only as arguments.
     """
 
-    def measured(state: State, seed_keys: Array, data: Windows) -> Counted:
+    def measured(state: State, seed_keys: Array, source: Source) -> Counted:
         first = State._make((*jax.tree.map(lambda leaf: leaf[0], tuple(state[:-1])), state.step))
-        return _update(recipe, config, first, seed_keys[0], data)[1]
+        return _update(recipe, config, first, seed_keys[0], _first(source))[1]
 
-    seeds, shapes = seed_keys.shape[0], jax.eval_shape(measured, state, seed_keys, data)
+    seeds, shapes = seed_keys.shape[0], jax.eval_shape(measured, state, seed_keys, source)
     nothing: Counted = jax.tree.map(lambda leaf: np.zeros((seeds, *leaf.shape), leaf.dtype), shapes)
     return nothing
 

@@ -1,6 +1,7 @@
 """Batches and noise of an update, drawn from (seed, step) alone, from data that stays on the device."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,44 +12,70 @@ from ...core.errors import DataError
 from .value_targets import chunk_return
 
 
+class Described(NamedTuple):
+    """Of each window its return, mask and validity, its last row that counts, and where its next actions begin.
+
+    `next_valid` is 1 where both windows lie in one episode.
+    """
+
+    rewards: Tensor
+    masks: Tensor
+    valid: Tensor
+    last: Tensor
+    next_starts: Tensor
+    next_valid: Tensor
+
+
 class Windows:
     """All windows of `chunk` consecutive rows of a data set, each reduced once to what an update needs."""
 
     def __init__(self, data: Transitions, chunk: int, discount: float, device: torch.device) -> None:
-        rows, size = data.actions.shape
+        rows = len(data.actions)
         if rows < chunk:
             raise DataError(f"the data set has {rows} rows, fewer than one chunk of {chunk}")
         self.count = rows - chunk + 1
         tensors = {
             name: torch.tensor(column, dtype=torch.float32, device=device) for name, column in data._asdict().items()
         }
-        self.observations, self.next_observations = tensors["observations"], tensors["next_observations"]
-        rewards, masks, terminals = (tensors[name].unfold(0, chunk, 1) for name in ("rewards", "masks", "terminals"))
-        self.rewards, self.masks, self.valid = chunk_return(rewards, masks, terminals, discount)
-        # Overlapping windows of the flat action array: no copy of the data chunk times over.
-        self.actions = tensors["actions"].as_strided((self.count, chunk * size), (size, 1))
-        invalid = terminals[:, :-1].cummax(-1).values.sum(-1) if chunk > 1 else torch.zeros_like(self.rewards)
-        last = (chunk - 1 - invalid).long()
-        self.next_rows = torch.arange(self.count, device=device) + last
-        self.next_starts = (self.next_rows + 1).clamp(max=self.count - 1)
-        follows = (self.next_rows + 1 == self.next_starts) & (tensors["terminals"][self.next_rows] == 0)
-        self.next_valid = torch.where(follows, self.valid[self.next_starts], 0.0)
-        self.steps = torch.arange(chunk, device=device)
+        self.columns, self.steps = Transitions(**tensors), torch.arange(chunk, device=device)
+        starts = torch.arange(self.count, device=device)
+        self.described = described(self.columns, starts, rows, chunk, discount)
 
     def batch(self, starts: Tensor) -> Batch:
-        """The windows that start at rows `starts`, with the next observation of their last valid step."""
-        last = self.next_rows[starts]
-        return Batch(
-            observations=self.observations[starts],
-            actions=self.actions[starts],
-            rewards=self.rewards[starts],
-            masks=self.masks[starts],
-            valid=self.valid[starts],
-            next_observations=self.next_observations[last],
-            valid_steps=(self.steps <= (last - starts).unsqueeze(-1)).to(torch.float32),
-            next_actions=self.actions[self.next_starts[starts]],
-            next_valid=self.next_valid[starts],
-        )
+        """The windows that start at rows `starts`."""
+        found = Described(*(part[starts] for part in self.described))
+        return window_batch(self.columns, starts, found, self.steps)
+
+
+def described(columns: Any, starts: Tensor, rows: int, chunk: int, discount: float) -> Described:
+    """What is to say of the windows from `starts` among the first `rows` rows."""
+    labels = (columns.rewards, columns.masks, columns.terminals)
+    rewards, masks, ends = (column.unfold(0, chunk, 1)[starts] for column in labels)
+    returned = chunk_return(rewards, masks, ends, discount)
+    invalid = ends[:, :-1].cummax(-1).values.sum(-1) if chunk > 1 else torch.zeros_like(returned[0])
+    last = starts + (chunk - 1 - invalid).long()
+    next_starts = (last + 1).clamp(max=rows - chunk)
+    follows = (last + 1 == next_starts) & (columns.terminals[last] == 0)
+    later_ends = columns.terminals.unfold(0, chunk, 1)[next_starts][:, :-1].sum(-1)
+    return Described(*returned, last, next_starts, (follows & (later_ends == 0)).to(torch.float32))
+
+
+def window_batch(columns: Any, starts: Tensor, found: Described, steps: Tensor) -> Batch:
+    """The windows from `starts`, described by `found`, with the next observation of their last valid step."""
+    rows, size = columns.actions.shape
+    # Overlapping windows of the flat action array: no copy of the data chunk times over.
+    actions = columns.actions.as_strided((rows - len(steps) + 1, len(steps) * size), (size, 1))
+    return Batch(
+        observations=columns.observations[starts],
+        actions=actions[starts],
+        rewards=found.rewards,
+        masks=found.masks,
+        valid=found.valid,
+        next_observations=columns.next_observations[found.last],
+        valid_steps=(steps <= (found.last - starts).unsqueeze(-1)).to(torch.float32),
+        next_actions=actions[found.next_starts],
+        next_valid=found.next_valid,
+    )
 
 
 def generator_seed(seed: int, step: int) -> int:
@@ -65,15 +92,22 @@ def generator_seed(seed: int, step: int) -> int:
 class Draws:
     """Window starts and noise of one update, by reseeding one generator."""
 
-    def __init__(self, noise: Mapping[str, Noise], batch_size: int, windows: int, device: torch.device) -> None:
-        self.noise, self.batch_size, self.windows, self.device = noise, batch_size, windows, device
+    def __init__(self, noise: Mapping[str, Noise], device: torch.device) -> None:
+        self.noise, self.device = noise, device
         self.generator = torch.Generator(device)
 
-    def draw(self, seed: int, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Starts (B,) and noise by name; the same on every call with the same arguments."""
+    def draw(self, seed: int, step: int, ranges: Sequence[tuple[int, int]]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Starts (B,) and noise by name; the same on every call with the same arguments.
+
+        Args:
+            seed: of the run.
+            step: updates before this one.
+            ranges: (number, how many starts are drawn below it), the parts of the batch in order.
+        """
         self.generator.manual_seed(generator_seed(seed, step))
         generator, device = self.generator, self.device
-        starts = torch.randint(self.windows, (self.batch_size,), generator=generator, device=device)
+        parts = [torch.randint(high, (n,), generator=generator, device=device) for high, n in ranges]
+        starts = parts[0] if len(parts) == 1 else torch.cat(parts)
         values = {}
         for name, declared in self.noise.items():
             sample = torch.randn if declared.kind == "normal" else torch.rand

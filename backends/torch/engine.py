@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from ...core.algorithm import Act, Algorithm, Batch, Dimensions, Update
-from ...core.engine import FlatState, Precision, Transitions
+from ...core.engine import FlatState, Precision, Transitions, filled_by
 from ...core.errors import CheckpointError, UsageError
 from ...core.hyper_parameters import configs_of
 from ...core.networks import initial_parameters
 from .. import torch as kernels
 from .batches import Draws, Windows
+from .experience import Experience
 from .losses import functional_gradients_of, gradients_of, in_turn, models_of, of_seed
 from .meter import Meter
 from .networks import Forest
@@ -70,6 +71,8 @@ class Engine:
         compile: hand the loss and its gradients to torch.compile.
         varied: float hyper-parameters of each seed, in place of the config's; such seeds train one after another.
         skip: let nothing of a seed move by a loss that is not finite, or whose metrics or gradients are not.
+        room: rows of each seed's own experience, which `write` fills.
+        balanced: draw half of every batch from that, where it holds a window.
 
     Raises:
         DataError: the data set is shorter than one chunk.
@@ -88,6 +91,8 @@ class Engine:
         compile: bool = False,
         varied: Sequence[Mapping[str, float]] | None = None,
         skip: bool = False,
+        room: int = 0,
+        balanced: bool = False,
     ) -> None:
         if not seeds:
             raise UsageError("an engine needs at least one seed")
@@ -101,7 +106,9 @@ class Engine:
         self._declared = algorithm.networks(config, dimensions)
         self._windows = Windows(data, config.chunk, config.discount, self.device)
         noise = algorithm.noise(config, dimensions, config.batch_size)
-        self._draws = Draws(noise, config.batch_size, self._windows.count, self.device)
+        self._draws = Draws(noise, self.device)
+        self._room = room
+        self._experience = Experience(len(self.seeds), room, self._windows, config.discount, balanced)
         self._gradients = {update.name: self._prepare(update, compile) for update in algorithm.updates}
 
     def _prepare(self, update: Update, compile: bool) -> Any:
@@ -184,13 +191,14 @@ class Engine:
             optimiser.step()
 
     def _sample(self, step: int) -> tuple[Batch, dict[str, Tensor]]:
-        drawn = [self._draws.draw(seed, step) for seed in self.seeds]
+        ranges = self._experience.ranges(self.config.batch_size)
+        drawn = [self._draws.draw(seed, step, ranges) for seed in self.seeds]
         if len(drawn) == 1:
             starts, noise = drawn[0]
         else:
             starts = torch.stack([starts for starts, _ in drawn])
             noise = {name: torch.stack([values[name] for _, values in drawn]) for name in drawn[0][1]}
-        return self._windows.batch(starts), noise
+        return self._experience.batch(starts), noise
 
     def _hand_over(self, state: State, update: Update, gradients: Parameters) -> None:
         """Give the gradients, clipped, to the parameters as the optimiser expects them."""
@@ -216,6 +224,10 @@ class Engine:
         if len(self.seeds) > 1:
             return forest
         return of_seed(forest, 0)
+
+    def write(self, rows: Transitions) -> None:
+        """Add rows, (S, n, ...), to what the seeds have met; see `core.engine.Engine.write`."""
+        self._experience.write(rows, filled_by(rows, len(self.seeds), self._experience.filled, self._room))
 
     def act(
         self, state: State, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
