@@ -104,9 +104,9 @@ def act_noise(config: Any, dimensions: Dimensions) -> dict[str, Noise]:
 
 
 DEVIATIONS = (
-    "RLPD trains online from scratch: uniform actions for the first 5000 steps, then half of every batch from the "
-    "data and half from its own experience. That sampling belongs to fine-tuning; trained on a data set alone, this "
-    "is soft actor-critic without any tie to the data unless bc_weight is positive.",
+    "RLPD trains online from scratch (`--updates 0 --online STEPS`): uniform actions for the first 5000 steps, then "
+    "half of every batch from the data and half from its own experience. Trained on a data set alone, this is soft "
+    "actor-critic without any tie to the data unless bc_weight is positive.",
     "The backup has no entropy term and all critics enter backup and actor's loss, as released; Ball et al. subtract "
     "the entropy where it helps and back up the minimum of a random pair.",
     "bc_weight = 0, as the paper's runs: the released script lists one per domain and never passes it.",
@@ -127,4 +127,5 @@ RLPD = Algorithm(
     act_noise=act_noise,
     behaviour=None,
     deviations=DEVIATIONS,
+    balanced=True,
 )

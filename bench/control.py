@@ -31,14 +31,14 @@ class HostWindows:
         windows = Windows(data, chunk, discount, torch.device("cpu"))
         self.count = windows.count
         self._columns = Transitions(*(column.numpy() for column in windows.columns))
-        self._described = Described(*(part.numpy() for part in windows.described))
+        self._described = [part.numpy() for part in windows.described]
         self._steps = windows.steps.numpy()
         size = data.actions.shape[1]
         self._actions = np.lib.stride_tricks.sliding_window_view(self._columns.actions.ravel(), chunk * size)[::size]
 
     def batch(self, starts: npt.NDArray[np.int64]) -> Batch:
         """The windows that start at these rows, each field gathered by NumPy."""
-        found = Described(*(part[starts] for part in self._described))
+        found: Any = Described._make(part[starts] for part in self._described)
         return Batch(
             observations=self._columns.observations[starts],
             actions=self._actions[starts],

@@ -160,6 +160,7 @@ class Algorithm:
         act_noise: (config, dimensions) -> noise of one decision by name, without batch axes.
         behaviour: like `act`, for the behaviour-cloning policy the method trains on the side; None without one.
         deviations: where this differs from the paper and from the authors' code.
+        balanced: online, it acts uniformly before its first update, and half of every batch is its own experience.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Algorithm:
     act_noise: Callable[[Any, Dimensions], Mapping[str, Noise]]
     behaviour: Act | None
     deviations: tuple[str, ...]
+    balanced: bool = False
 
     def declared(self, config: Any, dimensions: Dimensions) -> dict[str, Declared]:
         """The networks by name."""

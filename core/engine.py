@@ -41,12 +41,13 @@ def filled_by(rows: Transitions, seeds: int, filled: int, room: int) -> int:
     Raises:
         ShapeError, UsageError: as `Engine.write`.
     """
-    leading = {np.shape(part)[:2] for part in rows}
-    if len(leading) != 1 or len(shape := leading.pop()) != 2 or shape[0] != seeds:
-        raise ShapeError(f"rows: expected leaves of shape ({seeds}, n, ...), got {[np.shape(part) for part in rows]}")
-    if filled + shape[1] > room:
-        raise UsageError(f"rows: {shape[1]} more after {filled} do not fit the engine's room of {room}")
-    return filled + shape[1]
+    shapes = [np.shape(part) for part in rows]
+    count = rows.rewards.size // seeds
+    if any(shape[:2] != (seeds, count) for shape in shapes):
+        raise ShapeError(f"rows: expected leaves of shape ({seeds}, n, ...), got {shapes}")
+    if filled + count > room:
+        raise UsageError(f"rows: {count} more after {filled} do not fit the engine's room of {room}")
+    return filled + count
 
 
 class LossAndGradients(NamedTuple):

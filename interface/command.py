@@ -151,7 +151,7 @@ def _report(outcome: "Outcome") -> int:
     print(f"report             {outcome.run / 'report.html'}")
     if outcome.finished:
         return 0
-    print(f"stopped at update {outcome.step}; continue with: veloq train --resume {outcome.run}")
+    print(f"stopped at step {outcome.step}; continue with: veloq train --resume {outcome.run}")
     return 0 if outcome.preempted else INTERRUPTED
 
 

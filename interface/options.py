@@ -35,8 +35,14 @@ class TrainOptions:
     """hyper-parameters to vary: `--sweep inv_temp=0.3,1,3 rho=0,0.5` trains every combination, together"""
     updates: int = 0
     """gradient steps"""
+    online: int = 0
+    """environment steps of fine-tuning after the updates, with `utd` updates on data and experience for each"""
+    warmup: int = 5000
+    """environment steps before the first update online"""
+    utd: int = 1
+    """updates for each environment step online"""
     evaluate_every: int = 0
-    """updates between two evaluations"""
+    """updates, online environment steps, between two evaluations"""
     curve_episodes: int = 0
     """episodes of each evaluation on the way"""
     episodes: int = 0
@@ -71,6 +77,8 @@ class ResumeOptions:
     """the run folder"""
     updates: int | None = None
     """train to this update instead"""
+    online: int | None = None
+    """fine-tune for so many environment steps in all"""
     nan: Literal["stop", "skip"] | None = None
     """when a loss or gradient is not finite"""
     keep: int | None = None

@@ -1,9 +1,9 @@
-"""A training session that kills itself by SIGKILL: `python killed_run.py FUSE RUNS DATA BACKEND [RUN]`.
+"""A training session that kills itself by SIGKILL: `python killed_run.py FUSE RUNS DATA BACKEND PHASE [RUN]`.
 
 It starts a small run in RUNS or, given RUN, resumes it, and dies at event number FUSE; with 0 it ends and prints how
-many events there were. Events are the beginning and end of every dispatch, evaluation, hundredth policy call and
-report, and of every write: a line of metrics, the halves of a checkpoint's files, the renames that put a checkpoint in
-place and the removal of an old one.
+many events there were. PHASE is "offline", or "online", which goes on with fine-tuning. Events are the beginning and
+end of every dispatch, evaluation, hundredth policy call and report, and of every write: a row of experience, a line of
+metrics, the halves of a checkpoint's files, the renames that put a checkpoint in place and the removal of an old one.
 """
 
 import itertools
@@ -55,10 +55,11 @@ def write_in_halves(path: Path, payload: bytes) -> None:
 
 def main() -> None:
     """One session."""
-    runs, data, backend = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+    runs, data, backend, phase = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5]
     engine = backends.engine_class(backend)
     for owner, name in (
         (engine, "run"),
+        (engine, "write"),
         (scoring.Scorer, "score"),
         (run_folder.RunFolder, "append"),
         (run_folder.RunFolder, "_write_config"),
@@ -70,10 +71,13 @@ def main() -> None:
         setattr(owner, name, watched(getattr(owner, name)))
     engine.act = watched(engine.act, every=100)
     checkpoint._write_synced = write_in_halves
-    if len(sys.argv) > 5:
-        train.resume(Path(sys.argv[5]), quiet())
+    if len(sys.argv) > 6:
+        train.resume(Path(sys.argv[6]), quiet())
     else:
         sizes: dict[str, Any] = {"updates": 12, "evaluate_every": 4, "dispatch": 2, "seeds": (0,)}
+        if phase == "online":
+            # Evaluations every five steps: chunks of two actions are then half executed.
+            sizes |= {"updates": 5, "online": 20, "warmup": 3, "utd": 2, "evaluate_every": 5, "dispatch": 3}
         train.train(small_settings(runs, data, method="bc", backend=backend, **sizes), quiet())
     print(-fuse)
 

@@ -65,4 +65,4 @@ def test_it_ends_in_slices_and_each_step_is_done_once(folder: Path) -> None:
     (folder / "out" / "qam.done").unlink()
     cut = script(folder, updates=10**9, seconds=8)
     assert cut.returncode == LEFT, cut.stdout + cut.stderr
-    assert "at update 200" in (folder / "out" / "qam.log").read_text()
+    assert "at step 200" in (folder / "out" / "qam.log").read_text()

@@ -140,7 +140,7 @@ def test_a_longer_run_is_the_continuation(tmp_path: Path, data: Path, counting: 
     long = training.train(small_settings(tmp_path, data, updates=12, evaluate_every=4), quiet())
     states = final_state(short.run), final_state(long.run)
     assert states[0]["online/actor/value"].tobytes() == states[1]["online/actor/value"].tobytes()
-    with pytest.raises(UsageError, match="already at update 12"):
+    with pytest.raises(UsageError, match="already at step 12"):
         training.resume(short.run, quiet(), updates=10)
 
 
@@ -193,7 +193,7 @@ def test_divergence_stops_the_run_and_keeps_the_checkpoint(
 ) -> None:
     counting.diverge_at = 8
     monkeypatch.setattr(loop, "trace", lambda *about: None)
-    with pytest.raises(DivergenceError, match=r"loss of seed 0 .* between updates 6 and 8; checkpoint of step 6"):
+    with pytest.raises(DivergenceError, match=r"loss of seed 0 .* between steps 6 and 8; checkpoint of step 6"):
         training.train(small_settings(tmp_path, data), quiet())
     (run,) = tmp_path.glob("qam-*")
     assert checkpoint.load_latest(run).step == 6

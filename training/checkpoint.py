@@ -1,5 +1,6 @@
 """Checkpoints: safetensors and a hashed JSON manifest, written whole or not at all."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -18,12 +19,13 @@ from .writing import writing
 
 FORMAT = 1
 STATE = "state.safetensors"
+EXPERIENCE = "experience.safetensors"
 MANIFEST = "manifest.json"
 Which = Literal["latest", "best"]
 KEEP = 2
-SCORE = "success"
+SCORE, UPDATES = "success", "updates"
 # What a loop must know to go on: whether this step's scores are in, and how long metrics.jsonl was. With scores comes
-# SCORE, the members' mean success rate, by which the best is kept.
+# SCORE, the members' mean success rate, by which the best is kept. Online, UPDATES counts the gradient steps.
 PROGRESS = {"evaluated": bool, "metrics_bytes": int}
 
 
@@ -31,7 +33,8 @@ PROGRESS = {"evaluated": bool, "metrics_bytes": int}
 class Checkpoint:
     """The whole state after `step` updates, and what the run needs to go on from there.
 
-    `rejected` says, one line each, which newer checkpoints were damaged and passed over.
+    `experience` is what fine-tuning met and where it stands, None offline. `rejected` says, one line each, which newer
+    checkpoints were damaged and passed over.
     """
 
     step: int
@@ -39,6 +42,7 @@ class Checkpoint:
     run: str
     progress: dict[str, Any]
     rejected: tuple[str, ...] = field(default=())
+    experience: FlatState | None = None
 
 
 def checkpoints_folder(run: Path) -> Path:
@@ -62,19 +66,26 @@ def save(run: Path, checkpoint: Checkpoint, keep: int = KEEP) -> Path:
     folder = checkpoints_folder(run)
     final = folder / f"step-{checkpoint.step:09d}"
     partial = folder / f".{final.name}.{os.getpid()}.partial"
+    contents = {STATE: checkpoint.state}
+    if checkpoint.experience is not None:
+        contents[EXPERIENCE] = checkpoint.experience
     # order="C" keeps 0-d arrays 0-d, which ascontiguousarray would not.
-    payload = serialise({name: np.array(value, order="C") for name, value in checkpoint.state.items()})
+    payloads = {
+        file: serialise({name: np.array(value, order="C") for name, value in arrays.items()})
+        for file, arrays in contents.items()
+    }
     manifest = {
         "format": FORMAT,
         "run": checkpoint.run,
         "step": checkpoint.step,
         "progress": checkpoint.progress,
-        "files": {STATE: hashlib.sha256(payload).hexdigest()},
+        "files": {file: hashlib.sha256(payload).hexdigest() for file, payload in payloads.items()},
     }
     try:
         with writing(final):
             partial.mkdir(parents=True)
-            _write_synced(partial / STATE, payload)
+            for file, payload in payloads.items():
+                _write_synced(partial / file, payload)
             _write_synced(partial / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
             _sync_folder(partial)
             _put_in_place(partial, final)
@@ -97,22 +108,29 @@ def load(folder: Path, run: str | None = None) -> Checkpoint:
     Raises:
         CheckpointError: something is missing, damaged or belongs to another run.
     """
-    from safetensors.numpy import load as deserialise
-
     manifest = _read_manifest(folder)
     if run is not None and manifest["run"] != run:
         raise CheckpointError(f"{folder}: belongs to another run")
-    file = folder / STATE
+    state = _read_arrays(folder / STATE, manifest["files"][STATE])
+    step, updates = state.get("step"), manifest["progress"].get(UPDATES, manifest["step"])
+    if step is None or step.shape or step.dtype.kind != "i" or step != updates:
+        raise CheckpointError(f"{folder / STATE}: damaged, its step is not the {updates} of the manifest")
+    experience = None
+    if EXPERIENCE in manifest["files"]:
+        experience = _read_arrays(folder / EXPERIENCE, manifest["files"][EXPERIENCE])
+    return Checkpoint(manifest["step"], state, manifest["run"], manifest["progress"], experience=experience)
+
+
+def _read_arrays(file: Path, digest: str) -> FlatState:
+    from safetensors.numpy import load as deserialise
+
     with refusing(file, "readable", CheckpointError):
         payload = file.read_bytes()
-    if hashlib.sha256(payload).hexdigest() != manifest["files"][STATE]:
+    if hashlib.sha256(payload).hexdigest() != digest:
         raise CheckpointError(f"{file}: damaged, its SHA-256 differs from the manifest's")
     with refusing(file, "a safetensors file", CheckpointError):
-        state = deserialise(payload)
-    step = state.get("step")
-    if step is None or step.shape or step.dtype.kind != "i" or step != manifest["step"]:
-        raise CheckpointError(f"{file}: damaged, its step is not the {manifest['step']} of the manifest")
-    return Checkpoint(manifest["step"], state, manifest["run"], manifest["progress"])
+        arrays: FlatState = deserialise(payload)
+    return arrays
 
 
 def load_latest(run: Path, identity: str | None = None) -> Checkpoint:
@@ -141,7 +159,7 @@ def _first_good(run: Path, identity: str | None, folders: Iterable[Path]) -> Che
         except CheckpointError as error:
             rejected.append(str(error))
             continue
-        return Checkpoint(found.step, found.state, found.run, found.progress, tuple(rejected))
+        return dataclasses.replace(found, rejected=tuple(rejected))
     if rejected:
         raise CheckpointError(f"no usable checkpoint: {'; '.join(rejected)}")
     raise CheckpointError(f"{checkpoints_folder(run)}: no checkpoint")
@@ -199,7 +217,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         check_types(path, manifest["progress"], {SCORE: float}, CheckpointError)
         if not 0 <= manifest["progress"][SCORE] <= 1:
             raise CheckpointError(f"{path}: damaged, {SCORE} is no share")
-    check_types(path, manifest["files"], {STATE: str}, CheckpointError)
+    check_types(path, manifest["files"], {STATE: str} | dict.fromkeys(manifest["files"], str), CheckpointError)
+    if UPDATES in manifest["progress"]:
+        check_types(path, manifest["progress"], {UPDATES: int}, CheckpointError)
     if manifest["format"] != FORMAT:
         raise CheckpointError(f"{path}: format {manifest['format']}, expected {FORMAT}")
     if manifest["step"] < 0 or manifest["progress"]["metrics_bytes"] < 0:

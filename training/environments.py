@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,21 @@ Observation = npt.NDArray[np.float32]
 EVALUATION = 2
 
 
+class Step(NamedTuple):
+    """What one action brought about; `success` is the environment's flag of this step."""
+
+    observation: Observation
+    reward: float
+    terminated: bool
+    truncated: bool
+    success: bool
+
+    @property
+    def done(self) -> bool:
+        """Whether the episode is over."""
+        return self.terminated or self.truncated
+
+
 class EvaluationEnvironment:
     """One simulator of a single-task environment; episodes depend on their seed alone."""
 
@@ -25,19 +40,19 @@ class EvaluationEnvironment:
         self.observation_size = int(self._environment.observation_space.shape[0])
         self.action_size = int(self._environment.action_space.shape[0])
 
-    def reset(self, seed: int, episode: int) -> Observation:
-        """Start episode `episode` of `seed`; mazes draw the start from NumPy's global generator."""
-        word = derived_seed(seed, EVALUATION, episode)
+    def reset(self, seed: int, episode: int, stream: int = EVALUATION) -> Observation:
+        """Start episode `episode` of `seed` in a stream; mazes draw the start from NumPy's global generator."""
+        word = derived_seed(seed, stream, episode)
         with seeded_global_generator(word):
             observation, _ = self._environment.reset(seed=word)
         return np.asarray(observation, dtype=np.float32)
 
-    def step(self, action: npt.NDArray[Any]) -> tuple[Observation, float, bool, bool]:
-        """Apply one action, (A,), clipped to [-1, 1]; returns observation, reward, done, success."""
+    def step(self, action: npt.NDArray[Any]) -> Step:
+        """Apply one action, (A,), clipped to [-1, 1]."""
         clipped = np.clip(action, -1.0, 1.0)
         observation, reward, terminated, truncated, info = self._environment.step(clipped)
-        done = bool(terminated or truncated)
-        return np.asarray(observation, dtype=np.float32), float(reward), done, bool(info["success"])
+        met = np.asarray(observation, dtype=np.float32)
+        return Step(met, float(reward), bool(terminated), bool(truncated), bool(info["success"]))
 
     def position(self) -> npt.NDArray[np.float64] | None:
         """Where the agent is in a maze, (2,); None elsewhere."""

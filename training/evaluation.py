@@ -97,12 +97,13 @@ class _Tally:
                 continue
             row.decision += 1
             for action in chunk:
-                row.observation, reward, done, success = row.environment.step(action)
+                met = row.environment.step(action)
+                row.observation = met.observation
                 row.length += 1
-                row.total += reward
+                row.total += met.reward
                 self.track(row)
-                if done:
-                    self.finish(row, success)
+                if met.done:
+                    self.finish(row, met.success)
                     self.begin(row)
                     break
 
@@ -200,13 +201,21 @@ def _noise(rows: list[_Row], tally: _Tally, shapes: NoiseShapes, width: int) -> 
         if row.episode is None:
             continue
         generator = decision_generator(tally.seeds[row.seed_index], row.episode, row.decision)
-        for name in sorted(shapes):
-            kind, shape = shapes[name]
-            draw = generator.standard_normal if kind == "normal" else generator.random
-            noise[name][index] = draw(shape, dtype=np.float32)
+        for name, value in drawn_noise(shapes, generator).items():
+            noise[name][index] = value
     return {name: value.reshape(-1, width, *value.shape[1:]) for name, value in noise.items()}
 
 
-def decision_generator(seed: int, episode: int, decision: int) -> np.random.Generator:
-    """The generator of one decision: Philox keyed by (seed, episode), its counter starting at the decision."""
-    return np.random.Generator(np.random.Philox(key=[seed, episode], counter=[0, 0, 0, decision]))
+def drawn_noise(shapes: NoiseShapes, generator: np.random.Generator) -> dict[str, Float32]:
+    """The noise of one decision by name."""
+    drawn = {}
+    for name in sorted(shapes):
+        kind, shape = shapes[name]
+        draw = generator.standard_normal if kind == "normal" else generator.random
+        drawn[name] = draw(shape, dtype=np.float32)
+    return drawn
+
+
+def decision_generator(seed: int, episode: int, decision: int, stream: int = 0) -> np.random.Generator:
+    """The generator of one decision: Philox keyed by (seed, episode), its counter starting at (stream, decision)."""
+    return np.random.Generator(np.random.Philox(key=[seed, episode], counter=[0, 0, stream, decision]))

@@ -15,6 +15,7 @@ from ..core.errors import DivergenceError
 from . import checkpoint
 from .checkpoint import Checkpoint
 from .divergence import sound, trace
+from .fine_tuning import FineTuning
 from .interruption import Interrupted, StopRequest
 from .members import Member
 from .progress import Progress
@@ -42,7 +43,7 @@ class Outcome:
 
 @dataclass
 class Loop:
-    """One session of a run from `state` after `step` updates.
+    """One session of a run from `state` after `step` updates, or online environment steps after all updates.
 
     `evaluated` says that this step's scores are in, `success` is then the members' mean success rate.
     """
@@ -57,6 +58,7 @@ class Loop:
     step: int = 0
     evaluated: bool = True
     success: float | None = None
+    fine_tuning: FineTuning | None = None
     seconds: dict[str, float] = field(default_factory=lambda: {"training": 0.0, "evaluation": 0.0})
 
     def run(self) -> Outcome:
@@ -71,7 +73,7 @@ class Loop:
                     self._evaluate()
                     self.save()
                 self.stop.check()
-                if self.step >= self.settings.updates:
+                if self.step >= self.settings.end:
                     return self._outcome(finished=True)
                 self._dispatch()
         except Interrupted:
@@ -85,44 +87,57 @@ class Loop:
         progress: dict[str, Any] = {"evaluated": self.evaluated, "metrics_bytes": self.folder.metrics_bytes()}
         if self.success is not None:
             progress[checkpoint.SCORE] = self.success
-        state = self.engine.export(self.state)
-        moment = Checkpoint(self.step, state, self.folder.identity, progress)
+        state, experience = self.engine.export(self.state), None
+        if self.fine_tuning is not None and self.step > self.settings.updates:
+            experience = self.fine_tuning.export()
+            progress[checkpoint.UPDATES] = int(state["step"])
+        moment = Checkpoint(self.step, state, self.folder.identity, progress, experience=experience)
         checkpoint.save(self.folder.path, moment, self.settings.keep)
 
     def _evaluation_due(self) -> bool:
         if self.evaluated or self.step == 0:
             return False
-        return self.step == self.settings.updates or self.step % self.settings.evaluate_every == 0
+        return self._is_milestone() or self.step % self.settings.evaluate_every == 0
+
+    def _is_milestone(self) -> bool:
+        """Whether the run, or its part on the data alone, ends here."""
+        return self.step in (self.settings.updates, self.settings.end)
 
     def _dispatch(self) -> None:
         settings = self.settings
         # Boundaries are multiples of the dispatch and evaluation periods, wherever a session started.
         ends = [(self.step // every + 1) * every for every in (settings.dispatch, settings.evaluate_every)]
-        updates = min(*ends, settings.updates) - self.step
+        offline = self.step < settings.updates
+        steps = min(*ends, settings.updates if offline else settings.end) - self.step
         began = time.monotonic()
-        self.state, metrics = self.engine.run(self.state, updates)
+        updates, met = steps, {}
+        if offline or self.fine_tuning is None:
+            self.state, metrics = self.engine.run(self.state, steps)
+        else:
+            self.state, metrics, updates, ended = self.fine_tuning.run(self.state, steps)
+            met = {"online": ended.record()}
         values = {name: np.asarray(value, dtype=np.float64) for name, value in metrics.items()}
         elapsed = time.monotonic() - began
-        self._check_finite(updates, values)
+        self._check_finite(steps, values)
         skipped = np.rint(values.pop("skipped", np.zeros(1)) * updates).astype(int)
-        self.step, self.evaluated, self.success = self.step + updates, False, None
+        self.step, self.evaluated, self.success = self.step + steps, False, None
         self.seconds["training"] += elapsed
         speed = updates / max(elapsed, 1e-9)
-        record = {"kind": "training", "step": self.step, "seconds": elapsed, "updates_per_second": speed}
+        record = {"kind": "training", "step": self.step, "seconds": elapsed, "updates_per_second": speed} | met
         if skipped.any():
             record["skipped"] = skipped.tolist()
             self.progress.note(f"step {self.step}: {skipped.sum()} losses that were not finite were skipped")
         self.folder.append(record | {"metrics": {name: value.tolist() for name, value in values.items()}})
         self.progress.trained(self.step, {name: float(value.mean()) for name, value in values.items()}, speed)
 
-    def _check_finite(self, updates: int, metrics: Mapping[str, npt.NDArray[np.float64]]) -> None:
-        """Raise DivergenceError when a number of the run is not finite after so many further updates."""
+    def _check_finite(self, steps: int, metrics: Mapping[str, npt.NDArray[np.float64]]) -> None:
+        """Raise DivergenceError when a number of the run is not finite after so many further steps."""
         fine = sound(self.engine, self.state, metrics)
         if fine.all():
             return
         label = self.settings.members[int(np.argmin(fine))].label
         names = [name for name, value in metrics.items() if not np.isfinite(value).all()]
-        last = self.step + updates
+        last = self.step + steps
         what = f"{names[0] if names else 'a parameter'} of {label} became NaN or infinite"
         self.progress.doing("looking for the update in which a number became NaN or infinite")
         if checkpoint.latest_step(self.folder.path) is None:
@@ -130,13 +145,15 @@ class Loop:
         else:
             newest = checkpoint.load_latest(self.folder.path, self.folder.identity)
             good, kept = newest.state, f"checkpoint of step {newest.step} is kept"
-        fine_updates = self.step - int(good["step"])
-        found = trace(self.folder, self.settings, self.engine, good, fine_updates, updates)
-        where = f"between updates {self.step} and {last}" if found is None else f"by update {last}: {found.sentence()}"
+        found = None
+        # Online, an update depends on what was met since: it cannot be repeated from a checkpoint alone.
+        if self.step < self.settings.updates:
+            found = trace(self.folder, self.settings, self.engine, good, self.step - int(good["step"]), steps)
+        where = f"between steps {self.step} and {last}" if found is None else f"by update {last}: {found.sentence()}"
         raise DivergenceError(f"{what} {where}; {kept}; --nan skip goes on past such updates")
 
     def _evaluate(self) -> None:
-        final = self.step >= self.settings.updates
+        final = self._is_milestone()
         episodes = self.settings.episodes if final else self.settings.curve_episodes
         began = time.monotonic()
         policies = {"method": self.engine.act}

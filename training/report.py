@@ -60,12 +60,14 @@ def _headline(config: Mapping[str, Any], records: plots.Records) -> str:
     seconds = sum(record["seconds"] for record in records)
     skipped = sum(sum(record.get("skipped", ())) for record in trained)
     past = f", {skipped} losses skipped that were not finite" if skipped else ""
-    state = "finished" if step >= config["updates"] else "stopped early: resume it with veloq train --resume"
+    online = config.get("online", 0)
+    end, what = config["updates"] + online, "steps" if online else "updates"
+    state = "finished" if step >= end else "stopped early: resume it with veloq train --resume"
     count = len(config["seeds"])
     return (
         f"<h1>{html.escape(config['method'])} on {html.escape(config['env'])}</h1>"
         f"<p class='quiet'>{html.escape(config['backend'])}, {html.escape(config['preset'])} preset, "
-        f"{count} seed{'s' if count > 1 else ''}, {step} of {config['updates']} updates ({state}){past}, "
+        f"{count} seed{'s' if count > 1 else ''}, {step} of {end} {what} ({state}){past}, "
         f"{seconds:.0f} s of training and evaluation</p>"
     )
 

@@ -28,7 +28,7 @@ class Scorer:
         self, settings: Settings, dimensions: Dimensions, folder: Path, observations: npt.NDArray[np.float32]
     ) -> None:
         self._settings = settings
-        self._noise = noise_shapes(settings.algorithm, settings.config, dimensions)
+        self.noise = noise_shapes(settings.algorithm, settings.config, dimensions)
         self._folder = folder
         # In mazes an observation begins with the agent's position; a sample shows where the data went.
         self._positions = observations[:: max(1, len(observations) // PICTURED_ROWS), :2]
@@ -48,7 +48,7 @@ class Scorer:
             [member.seed for member in settings.members],
             episodes,
             settings.config.chunk,
-            self._noise,
+            self.noise,
             settings.workers,
             0 if picture is None else PICTURED_EPISODES,
         )

@@ -48,12 +48,20 @@ class Settings:
     compile: bool = False
     nan: Literal["stop", "skip"] = "stop"
     keep: int = KEEP
+    online: int = 0
+    warmup: int = 5000
+    utd: int = 1
     sweep: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def members(self) -> tuple[Member, ...]:
         """The policies that the run trains: each seed with each setting of the sweep."""
         return members(self.seeds, self.sweep)
+
+    @property
+    def end(self) -> int:
+        """The last step: updates on the data, then environment steps."""
+        return self.updates + self.online
 
     @property
     def algorithm(self) -> Algorithm:
@@ -112,7 +120,10 @@ def check_settings(settings: Settings) -> None:
     find_algorithm(settings.method)
     make_config(settings.algorithm, dataclasses.asdict(settings.config))
     check_sweep(settings.algorithm, settings.config, settings.sweep)
-    for name in ("updates", "evaluate_every", "curve_episodes", "episodes", "dispatch", "workers", "keep"):
+    for name in ("online", "warmup"):
+        _size(name, getattr(settings, name), 0)
+    _size("updates", settings.updates, 0 if settings.online else 1)
+    for name in ("utd", "evaluate_every", "curve_episodes", "episodes", "dispatch", "workers", "keep"):
         _size(name.replace("_", "-"), getattr(settings, name))
     if settings.transitions is not None:
         _size("transitions", settings.transitions)

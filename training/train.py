@@ -18,6 +18,8 @@ from .backends import check_device, engine_class
 from .data import load_task, make
 from .data.catalogue import find_task
 from .data.files import data_directory, read_manifest, sha256, train_path
+from .environments import borrowed_environments
+from .fine_tuning import FineTuning
 from .interruption import StopRequest
 from .loop import Loop, Outcome
 from .presets import TunedValues, tuned_values
@@ -67,7 +69,7 @@ def train(settings: Settings, console: Console) -> Outcome:
     console.print(f"run folder {folder.path}", highlight=False, soft_wrap=True)
     scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
     with only_process(folder.path):
-        return _session(settings, folder, engine, scorer, None, seconds, console)
+        return _session(settings, folder, engine, dimensions, scorer, None, seconds, console)
 
 
 def resume(run: Path, console: Console, **changes: Any) -> Outcome:
@@ -76,7 +78,7 @@ def resume(run: Path, console: Console, **changes: Any) -> Outcome:
     Args:
         run: the run folder.
         console: where progress is told.
-        changes: settings that may differ between sessions: updates, nan, keep, workers, device, data_directory.
+        changes: settings that may differ between sessions: updates, online, nan, keep, workers, device, data_directory.
 
     Raises:
         UsageError: the folder is no run, another process trains it, or fewer updates are asked for than were done.
@@ -102,8 +104,10 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
         for line in restored.rejected:
             console.print(f"passed over a checkpoint: {line}", highlight=False, soft_wrap=True)
     step = 0 if restored is None else restored.step
-    if settings.updates < step:
-        raise UsageError(f"{run}: already at update {step}, cannot end at {settings.updates}")
+    if settings.end < step:
+        raise UsageError(f"{run}: already at step {step}, cannot end at {settings.end}")
+    if restored is not None and restored.experience is not None and "updates" in changes:
+        raise UsageError(f"{run}: already online, updates on the data alone are over; online extends the run")
     began = time.monotonic()
     data = _task_data(dataclasses.replace(settings, transitions=None), console)
     if data.digest != folder.config["data_sha256"]:
@@ -115,9 +119,9 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
     changed = {name: str(value) if isinstance(value, Path) else value for name, value in changes.items()}
     folder.note_resumed(step, changed)
     before = "" if restored else ", before its first checkpoint: from the start"
-    console.print(f"resuming {run} at update {step}{before}", highlight=False, soft_wrap=True)
+    console.print(f"resuming {run} at step {step}{before}", highlight=False, soft_wrap=True)
     scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
-    return _session(settings, folder, engine, scorer, restored, seconds, console)
+    return _session(settings, folder, engine, dimensions, scorer, restored, seconds, console)
 
 
 def stored_settings(folder: RunFolder) -> Settings:
@@ -134,7 +138,7 @@ def stored_settings(folder: RunFolder) -> Settings:
         "tuned": config.get("tuned", "released"),
         "compile": config.get("compile") is True,
         "nan": config.get("nan", "stop"),
-        "keep": config.get("keep", checkpoint.KEEP),
+        **{name: config.get(name, getattr(Settings, name)) for name in ("keep", "online", "warmup", "utd")},
         "seeds": tuple(config["seeds"]),
         "sweep": folder.sweep(),
         "directory": folder.path.parent,
@@ -147,17 +151,24 @@ def _session(
     settings: Settings,
     folder: RunFolder,
     engine: Engine,
+    dimensions: Dimensions,
     scorer: Scorer,
     restored: checkpoint.Checkpoint | None,
     data_seconds: float,
     console: Console,
 ) -> Outcome:
     step = 0 if restored is None else restored.step
-    progress = Progress(settings.updates, step, console)
+    progress = Progress(settings.end, step, console)
     stop = StopRequest(lambda: progress.doing("stopping after this dispatch"))
-    with stop, progress:
+    actors = len(settings.members) if settings.online else 0
+    with stop, progress, borrowed_environments(settings.env, actors) as environments:
         state = engine.initial() if restored is None else engine.restore(restored.state)
         loop = Loop(settings, folder, engine, scorer, progress, stop, state, step)
+        if settings.online:
+            loop.fine_tuning = FineTuning(settings, engine, dimensions, scorer.noise, environments)
+            if restored is not None and restored.experience is not None:
+                progress.doing("playing the episodes again in which the run stopped")
+                loop.fine_tuning.restore(restored.experience)
         if restored is not None:
             loop.evaluated, loop.success = restored.progress["evaluated"], restored.progress.get(checkpoint.SCORE)
         try:
@@ -207,6 +218,8 @@ def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: 
         settings.device,
         varied=[member.numbers for member in settings.members],
         skip=settings.nan == "skip",
+        room=settings.online,
+        balanced=settings.algorithm.balanced,
         **options,
     )
     return engine

@@ -29,15 +29,15 @@ def experience(seed: int, rows: int) -> Transitions:
     """The first rows that seed number `seed` meets."""
     rng, at = np.random.default_rng(seed), np.arange(sum(PIECES), dtype=np.float32)
     marks = at + MARK * (seed + 1)
-    whole = Transitions(
-        observations=np.stack([marks / 16.0, 0.5 - at / 64.0], axis=1),
-        actions=rng.uniform(-1, 1, (len(at), 1)),
-        next_observations=np.stack([marks / 16.0 + 1.0 / 32.0, 0.25 - at / 64.0], axis=1),
-        rewards=rng.standard_normal(len(at)),
-        masks=(at % 3 != 1).astype(np.float32),
-        terminals=np.isin(at, ENDS[seed]).astype(np.float32),
-    )
-    return Transitions(*(part[:rows].astype(np.float32) for part in whole))
+    whole = {
+        "observations": np.stack([marks / 16.0, 0.5 - at / 64.0], axis=1),
+        "actions": rng.uniform(-1, 1, (len(at), 1)),
+        "next_observations": np.stack([marks / 16.0 + 1.0 / 32.0, 0.25 - at / 64.0], axis=1),
+        "rewards": rng.standard_normal(len(at)),
+        "masks": (at % 3 != 1).astype(np.float32),
+        "terminals": np.isin(at, ENDS[seed]).astype(np.float32),
+    }
+    return Transitions(**{name: np.asarray(part[:rows], np.float32) for name, part in whole.items()})
 
 
 def piece(begin: int, end: int) -> Transitions:
@@ -67,9 +67,7 @@ def places(batch: Batch, seed: int, chunk: int, filled: int) -> list[tuple[bool,
 
 @pytest.mark.parametrize("balanced", [False, True], ids=["all alike", "balanced"])
 @pytest.mark.parametrize("chunk", [1, 3])
-@check(
-    "ENGINE", "windows of a seed's experience: what it wrote and nothing else, never across the seam, in shares"
-)
+@check("ENGINE", "windows of a seed's experience: what it wrote and nothing else, never across the seam, in shares")
 def test_windows_of_experience(framework: Backend, chunk: int, balanced: bool) -> None:
     """After every piece that is written, beside windows by hand; the seam with the data is crossed by none."""
     trainer = build(framework, chunk, room=ROOM, balanced=balanced)

@@ -1,7 +1,7 @@
 """What each seed has met itself: rows with room for more, sampled beside the data set's windows."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,21 +16,21 @@ from .batches import Windows, described, draw_starts, window_batch
 class Experience(NamedTuple):
     """Rows of S seeds, leaves (S, room, ...), of which the first `count` (S,) are filled."""
 
-    rows: Transitions
-    count: Array
+    rows: Any  # Transitions
+    count: Any
 
 
 class Source(NamedTuple):
     """Where batches come from: the windows of the data set, and each seed's experience where there is room for one."""
 
-    data: Windows
-    experience: Experience | None = None
+    data: Any  # Windows
+    experience: Any = None  # Experience
 
 
 def empty(data: Windows, seeds: int, room: int) -> Experience:
     """Room for so many rows of every seed, on the data's device."""
 
-    def leaf(*shape: int) -> Array:
+    def leaf(*shape: int) -> Any:
         return jax.device_put(np.zeros((seeds, room, *shape), np.float32), data.rewards.device)
 
     observation, action = data.observations.shape[1], data.actions.shape[1]
@@ -70,7 +70,7 @@ def draw(source: Source, key: Array, batch_size: int, chunk: int, discount: Arra
     return Batch(*(_where(from_own, mine, theirs) for mine, theirs in zip(new, old, strict=True)))
 
 
-def _own_batch(rows: Transitions, start: Array, filled: Array, chunk: int, discount: Array) -> Batch:
+def _own_batch(rows: Any, start: Array, filled: Array, chunk: int, discount: Array) -> Batch:
     found = described(rows.rewards, rows.masks, rows.terminals, start, filled, chunk, discount)
     windows = Windows(rows.observations, rows.actions, rows.next_observations, *found)
     return window_batch(windows, start, chunk, jnp.arange(start.shape[0]))

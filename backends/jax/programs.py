@@ -23,6 +23,8 @@ from .updates import Counted, State, advance
 
 KEPT = 16  # programs of each sort: a process trains few methods, and a program takes tens of megabytes
 Numbers = Mapping[str, Any]
+# Of a source: all seeds share the data.
+SEED_AXIS = Source(None, 0)
 
 
 class Recipe(NamedTuple):
@@ -140,7 +142,7 @@ def compiled_loop(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
             return result
 
         axes: Any = State._make((0, 0, 0, 0, None))
-        done: tuple[State, Counted] = jax.vmap(run, (axes, 0, 0, 0, Source(None, 0)), (axes, 0))(
+        done: tuple[State, Counted] = jax.vmap(run, (axes, 0, 0, 0, SEED_AXIS), (axes, 0))(
             state, means, numbers, seed_keys, source
         )
         return done
@@ -168,7 +170,7 @@ def drawn(recipe: Recipe, config: Any, step: int, keys: Array, sources: Sequence
     def of_seed(key: Array, source: Source) -> tuple[Batch, dict[str, Array]]:
         return _drawn(recipe, config, jnp.int32(step), key, source)
 
-    every = jax.vmap(of_seed, (0, Source(None, 0)))
+    every = jax.vmap(of_seed, (0, SEED_AXIS))
     share = keys.shape[0] // len(sources)
     parts = [every(keys[at * share : (at + 1) * share], source) for at, source in enumerate(sources)]
     joined: tuple[Any, Any] = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)

@@ -34,10 +34,11 @@ class Windows:
         if rows < chunk:
             raise DataError(f"the data set has {rows} rows, fewer than one chunk of {chunk}")
         self.count = rows - chunk + 1
-        tensors = {
+        tensors: dict[str, Any] = {
             name: torch.tensor(column, dtype=torch.float32, device=device) for name, column in data._asdict().items()
         }
-        self.columns, self.steps = Transitions(**tensors), torch.arange(chunk, device=device)
+        self.columns: Any = Transitions(**tensors)
+        self.steps = torch.arange(chunk, device=device)
         starts = torch.arange(self.count, device=device)
         self.described = described(self.columns, starts, rows, chunk, discount)
 

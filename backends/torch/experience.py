@@ -1,5 +1,7 @@
 """What each seed has met itself: rows with room for more, sampled beside the data set's windows."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,8 +16,7 @@ class Experience:
 
     def __init__(self, seeds: int, room: int, data: Windows, discount: float, balanced: bool) -> None:
         self._data, self._discount, self._balanced = data, discount, balanced
-        like = data.columns
-        self._rows = Transitions(*(column.new_zeros((seeds, room, *column.shape[1:])) for column in like))
+        self._rows: Any = Transitions(*(column.new_zeros((seeds, room, *column.shape[1:])) for column in data.columns))
         self.filled = 0
 
     def write(self, rows: Transitions, filled: int) -> None:
