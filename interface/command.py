@@ -29,7 +29,7 @@ USAGE = """usage: veloq COMMAND [OPTIONS]
   data check FILE       what is wrong with a data file, one line each
   verify                check every kernel and identity
   bench                 time kernels, updates and evaluation on this machine
-  list WHAT             methods, envs or kernels
+  list WHAT             methods, envs, kernels or protocols
   version               versions of veloq and of what it runs on
 
 `veloq COMMAND --help` shows the options of a command."""
@@ -112,14 +112,17 @@ def _settings(method: str, arguments: list[str]) -> Any:
     from .training.data.catalogue import find_task
     from .training.members import parse_sweep
     from .training.presets import preset
+    from .training.protocols import find_protocol
     from .training.settings import Settings, find_algorithm, make_config
 
     algorithm = find_algorithm(method)
     env, name = peek(arguments, "env", DEFAULT_ENV), peek(arguments, "preset", "quick")
     find_task(env)
     chosen = preset(name, method, env, cast("Which", peek(arguments, "tuned", "released")))
+    protocol = find_protocol(peek(arguments, "protocol", "veloq"))
     schedule = {key: value for key, value in vars(chosen).items() if key != "values"}
-    config = make_config(algorithm, chosen.values)
+    schedule |= dict.fromkeys(protocol.schedule(1), 0)  # filled in once the number of updates is known
+    config = make_config(algorithm, {**chosen.values, **protocol.values(algorithm.config)})
     kind = train_options(algorithm.config, config)
     default = kind(**schedule, config=config)
     options: TrainOptions = parse(kind, arguments, f"veloq train {method}", default)
@@ -128,6 +131,7 @@ def _settings(method: str, arguments: list[str]) -> Any:
     if count < 1 or first < 0:
         raise UsageError(f"seeds must be at least 1 and first-seed not negative, got {count} and {first}")
     values["sweep"] = parse_sweep(values["sweep"])
+    values |= {name: own for name, own in protocol.schedule(options.updates).items() if not values[name]}
     return Settings(method=method, seeds=tuple(range(first, first + count)), **values)
 
 
@@ -144,9 +148,13 @@ def _resume(options: Any) -> int:
 
 
 def _report(outcome: "Outcome") -> int:
+    from .training.protocols import find_protocol
+
+    protocol = find_protocol(outcome.protocol)
+    remark = "" if protocol.averaged == 1 else f"({protocol.sentence()}, protocol {protocol.name})   "
     for name, success in (("success rate", outcome.success), ("behaviour cloning", outcome.behaviour_success)):
         if success is not None:
-            _print_rates(name, success, outcome.members)
+            _print_rates(name, success, outcome.members, remark if name == "success rate" else "")
     print("wall time          " + ", ".join(f"{name} {value:.0f} s" for name, value in outcome.seconds.items()))
     print(f"report             {outcome.run / 'report.html'}")
     if outcome.finished:
@@ -213,9 +221,9 @@ def _bench(arguments: list[str]) -> int:
 
 def _list(arguments: list[str]) -> int:
     what = arguments[0] if arguments else ""
-    tables = {"methods": _methods, "envs": _environments, "kernels": _kernels}
+    tables = {"methods": _methods, "envs": _environments, "kernels": _kernels, "protocols": _protocols}
     if what not in tables:
-        raise UsageError(f"list: expected methods, envs or kernels, got {what!r}")
+        raise UsageError(f"list: expected methods, envs, kernels or protocols, got {what!r}")
     from .tables import show
 
     show(tables[what]())
@@ -251,6 +259,12 @@ def _kernels() -> Iterator[tuple[str, ...]]:
     yield "name", "family", "backends", "equation"
     for spec in SPECS.values():
         yield spec.name, spec.family, "jax, torch, reference", spec.equation
+
+
+def _protocols() -> Iterator[tuple[str, ...]]:
+    from .training.protocols import table
+
+    yield from table()
 
 
 def _version(arguments: list[str]) -> int:

@@ -41,6 +41,8 @@ class TrainOptions:
     """environment steps before the first update online"""
     utd: int = 1
     """updates for each environment step online"""
+    protocol: str = "veloq"
+    """whose evaluation: how often, how many episodes, which average is reported; see `veloq list protocols`"""
     evaluate_every: int = 0
     """updates, online environment steps, between two evaluations"""
     curve_episodes: int = 0

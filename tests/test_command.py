@@ -57,7 +57,7 @@ MISTAKES = {
     "evaluate nowhere": "not a run folder",
     "verify --backend tpu": "invalid choice 'tpu'",
     "verify --examples many": "--examples",
-    "list things": "expected methods, envs or kernels",
+    "list things": "expected methods, envs, kernels or protocols",
 }
 
 

@@ -29,6 +29,7 @@ from veloq.verification.test_contract import all_checks
         "generate_methods.py",
         "generate_mutation.py",
         "generate_performance.py",
+        "generate_protocols.py",
         "generate_tolerances.py",
     ],
 )

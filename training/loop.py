@@ -19,6 +19,7 @@ from .fine_tuning import FineTuning
 from .interruption import Interrupted, StopRequest
 from .members import Member
 from .progress import Progress
+from .protocols import find_protocol, reported
 from .run_folder import RunFolder
 from .scoring import Scorer
 from .settings import Settings
@@ -26,7 +27,7 @@ from .settings import Settings
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a session of a run ended; success rates are per member and None where not measured.
+    """How a session of a run ended; success rates are per member, by the run's protocol, and None where not measured.
 
     `preempted` says that SIGTERM, by which schedulers take machines back, ended it early.
     """
@@ -38,6 +39,7 @@ class Outcome:
     behaviour_success: tuple[float, ...] | None
     members: tuple[Member, ...]
     seconds: Mapping[str, float]
+    protocol: str
     preempted: bool = False
 
 
@@ -179,11 +181,18 @@ class Loop:
         return policy
 
     def _outcome(self, finished: bool) -> Outcome:
-        last: dict[str, tuple[float, ...]] = {}
-        for record in self.folder.records():
-            if record["kind"] == "evaluation":
-                last[record["policy"]] = tuple(record["success"])
-        success, cloned = last.get("method"), last.get("behaviour")
+        records, protocol = self.folder.records(), find_protocol(self.settings.protocol)
+        success, cloned = (reported(protocol, records, policy) for policy in ("method", "behaviour"))
         preempted = not finished and self.stop.requested == signal.SIGTERM
         members = self.settings.members
-        return Outcome(self.folder.path, finished, self.step, success, cloned, members, self.seconds, preempted)
+        return Outcome(
+            self.folder.path,
+            finished,
+            self.step,
+            success,
+            cloned,
+            members,
+            self.seconds,
+            protocol.name,
+            preempted,
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import plots
+from .protocols import find_protocol, reported
 from .run_folder import REPORT, RunFolder
 from .writing import writing
 
@@ -33,7 +34,7 @@ def write_report(run: RunFolder) -> Path:
 def _written(run: RunFolder) -> Path:
     records = run.records()
     labels = [member.label for member in run.members]
-    sections = [_headline(run.config, records), _success_table(labels, records)]
+    sections = [_headline(run.config, records), _success_table(labels, records), _protocol(run.config, records)]
     if plots.draw_success(records, labels, run.path / "success.png"):
         sections.append("<h2>Success</h2>" + _image(run.path / "success.png", "success rate over the updates"))
     for name, caption in CAPTIONS.items():
@@ -91,6 +92,15 @@ def _success_table(labels: Sequence[str], records: plots.Records) -> str:
         f"<table><tr><th>success rate of</th><th>updates</th><th>episodes</th>{heads}<th>mean</th></tr>"
         f"{''.join(rows)}</table>"
     )
+
+
+def _protocol(config: Mapping[str, Any], records: plots.Records) -> str:
+    protocol = find_protocol(config.get("protocol", "veloq"))
+    success = reported(protocol, records, "method")
+    if success is None:
+        return ""
+    rates = ", ".join(f"{value:.2f}" for value in success)
+    return f"<p>Protocol {protocol.name} reports {protocol.sentence()}: {rates}.</p>"
 
 
 def _tables(config: Mapping[str, Any]) -> list[str]:

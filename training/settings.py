@@ -17,6 +17,7 @@ from ..core.errors import UsageError
 from ..core.hyper_parameters import configs_of
 from .checkpoint import KEEP
 from .members import Member, members
+from .protocols import find_protocol
 
 # Hyper-parameters that lie in [0, 1], and those strictly inside; a method's record names further rates and moments.
 UNIT_INTERVAL = ("discount",)
@@ -48,6 +49,7 @@ class Settings:
     compile: bool = False
     nan: Literal["stop", "skip"] = "stop"
     keep: int = KEEP
+    protocol: str = "veloq"
     online: int = 0
     warmup: int = 5000
     utd: int = 1
@@ -118,6 +120,7 @@ def config_values(config: Any) -> dict[str, Any]:
 def check_settings(settings: Settings) -> None:
     """Raise UsageError at the first number or choice that makes no sense."""
     find_algorithm(settings.method)
+    find_protocol(settings.protocol)
     make_config(settings.algorithm, dataclasses.asdict(settings.config))
     check_sweep(settings.algorithm, settings.config, settings.sweep)
     for name in ("online", "warmup"):

@@ -138,7 +138,7 @@ def stored_settings(folder: RunFolder) -> Settings:
         "tuned": config.get("tuned", "released"),
         "compile": config.get("compile") is True,
         "nan": config.get("nan", "stop"),
-        **{name: config.get(name, getattr(Settings, name)) for name in ("keep", "online", "warmup", "utd")},
+        **{name: config.get(name, getattr(Settings, name)) for name in ("keep", "protocol", "online", "warmup", "utd")},
         "seeds": tuple(config["seeds"]),
         "sweep": folder.sweep(),
         "directory": folder.path.parent,
