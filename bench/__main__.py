@@ -21,7 +21,7 @@ from rich.table import Table
 from . import place
 from .record import Record, last_run, record, store
 
-SECTIONS = ("scaling", "evaluation", "memory", "compile")
+SECTIONS = ("scaling", "evaluation", "memory", "compile", "portions")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,6 +62,8 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help="the cases and every section")
     parser.add_argument("--scaling", action="store_true", help="section: time against each size")
     parser.add_argument("--mapped-rows", type=int, default=10_000_000, help="of the largest file on disk (400 B each)")
+    parser.add_argument("--portions", action="store_true", help="section: portions of a large set on disk")
+    parser.add_argument("--portion-rows", type=int, default=10_000_000, help="of that set (265 B each)")
     parser.add_argument("--evaluation", action="store_true", help="section: episodes against environments")
     parser.add_argument("--episodes", type=int, default=8, help="of the section evaluation")
     parser.add_argument("--memory", action="store_true", help="section: peak memory for one and eight seeds")
@@ -94,6 +96,7 @@ def _cases(select: str) -> tuple[int, dict[str, Any] | None]:
 
 def _section(name: str, options: argparse.Namespace) -> Iterable[Any]:
     from .evaluating import evaluation
+    from .portions import portions
     from .processes import compilation, memory
     from .scaling import scaling
 
@@ -102,6 +105,7 @@ def _section(name: str, options: argparse.Namespace) -> Iterable[Any]:
         "evaluation": lambda: evaluation(options.episodes),
         "memory": memory,
         "compile": compilation,
+        "portions": lambda: portions(options.portion_rows),
     }
     return measures[name]()
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .algorithm import Algorithm, Batch, Dimensions
-from .errors import ShapeError, UsageError
+from .errors import DataError, ShapeError, UsageError
 from .networks import Forest
 
 Precision = Literal["highest", "fast"]
@@ -33,6 +33,13 @@ class Transitions(NamedTuple):
     rewards: npt.NDArray[np.float32]
     masks: npt.NDArray[np.float32]
     terminals: npt.NDArray[np.float32]
+
+
+def check_sizes(data: Transitions, dimensions: Dimensions, chunk: int) -> None:
+    """Raise DataError unless the data have the sizes that a method was declared for."""
+    found = Dimensions(data.observations.shape[-1], data.actions.shape[-1] * chunk)
+    if found != dimensions:
+        raise DataError(f"data and chunk {chunk} give sizes {found}, the method was declared for {dimensions}")
 
 
 def filled_by(rows: Transitions, seeds: int, filled: int, room: int) -> int:
@@ -103,6 +110,14 @@ class Engine(Protocol):
         """Apply `updates` updates; returns the new state and each metric's mean over them, shape (S,).
 
         The old state must not be used afterwards: its buffers may be reused.
+        """
+        ...
+
+    def load(self, data: Transitions) -> None:
+        """Draw from other data from now on; experience stays. As many rows as before compile nothing anew.
+
+        Raises:
+            DataError: observations or actions have other sizes.
         """
         ...
 

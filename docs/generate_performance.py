@@ -37,6 +37,7 @@ def page() -> str:
         ("Updates", lambda run: any("control_seconds" in case for case in run["cases"].values()), _updates),
         ("Scaling", lambda run: run["sections"].get("scaling"), _scaling),
         ("Evaluation", lambda run: run["sections"].get("evaluation"), _evaluation),
+        ("Large data sets", lambda run: run["sections"].get("portions"), _portions),
         ("Memory", lambda run: run["sections"].get("memory"), _memory),
         ("Compile time", lambda run: run["sections"].get("compile"), _compilation),
     ):
@@ -153,6 +154,27 @@ def _evaluation(run: Run) -> str:
             "QAM's untrained policy of the quick size on pointmaze-medium, episodes to their limit; the control is one "
             "environment with a policy call for each of its decisions.",
             _table(["backend", "environments", "threads", "episodes/s", "steps/s", "of control's speed"], rows),
+        ]
+    )
+
+
+def _portions(run: Run) -> str:
+    rows = [
+        [
+            row["scheme"],
+            f"{row['rows'] / 1e6:.0f} M, {row['bytes_on_disk'] / 1e9:.1f} GB",
+            f"{row['seconds']:.2f}",
+            f"{row['rows_per_second'] / 1e6:.2f} M",
+            _mebi(row["anonymous_bytes"]),
+        ]
+        for row in run["sections"]["portions"]
+    ]
+    return "\n\n".join(
+        [
+            "A portion of a million rows out of a memory-mapped set with antmaze's columns: read, labelled with rewards "
+            "and made transitions, as every thousand updates does in a thread of its own; medians of six. Memory is "
+            "what the process holds beside mapped pages, which the system may drop at any time.",
+            _table(["scheme", "set on disk", "seconds", "rows/s", "memory, MiB"], rows),
         ]
     )
 

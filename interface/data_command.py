@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .core.errors import UsageError
-from .options import DataDirectory, DataInfoOptions, DataOptions, parse
+from .options import DataConvertOptions, DataDirectory, DataInfoOptions, DataOptions, parse
 
 HELP = ("-h", "--help")
 FAULTY = 1
@@ -24,10 +24,12 @@ def run(arguments: list[str]) -> int:
         "fetch": _fetch,
         "info": _info,
         "check": _check,
+        "convert": _convert,
     }
     if not arguments or arguments[0] not in commands:
         raise UsageError(
-            "data: the commands are `veloq data list`, `make NAME`, `fetch NAME`, `info NAME|FILE` and `check FILE`"
+            "data: the commands are `veloq data list`, `make NAME`, `fetch NAME`, `info NAME|FILE`, `check FILE` and "
+            "`convert FILE...`"
         )
     return commands[arguments[0]](arguments[1:])
 
@@ -95,6 +97,20 @@ def _check(arguments: list[str]) -> int:
     found = check(Path(arguments[0]))
     print("\n".join(found) if found else f"{arguments[0]}: nothing wrong")
     return FAULTY if found else 0
+
+
+def _convert(arguments: list[str]) -> int:
+    count = next((at for at, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    options = parse(DataConvertOptions, arguments[count:], "veloq data convert FILE...")
+    files = [Path(word) for word in arguments[:count]]
+    if not files:
+        raise UsageError("data convert: name one npz file or more first")
+    from rich.console import Console
+
+    from .training.data.convert import convert
+
+    print(convert(files, options.output or files[0].with_suffix(""), Console()))
+    return 0
 
 
 def _split(arguments: list[str], complaint: str) -> tuple[str, list[str]]:

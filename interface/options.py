@@ -35,6 +35,12 @@ class TrainOptions:
     """hyper-parameters to vary: `--sweep inv_temp=0.3,1,3 rho=0,0.5` trains every combination, together"""
     updates: int = 0
     """gradient steps"""
+    portion: int = 1_000_000
+    """rows in memory at a time of a data set that `veloq data convert` made memory-mapped"""
+    portion_every: int = 1000
+    """updates until the next portion"""
+    portions: Literal["episodes", "shards"] = "episodes"
+    """drawn uniformly from all episodes, or one stretch of the files after the other"""
     online: int = 0
     """environment steps of fine-tuning after the updates, with `utd` updates on data and experience for each"""
     warmup: int = 5000
@@ -141,6 +147,14 @@ class DataInfoOptions:
     """draw histograms of lengths and returns into this PNG file"""
     data_directory: Path | None = None
     """where named data sets are; default $VELOQ_DATA or `data`"""
+
+
+@dataclass(frozen=True)
+class DataConvertOptions:
+    """npz files, one after the other, as one folder of memory-mapped arrays, from which training takes portions."""
+
+    output: Path | None = None
+    """the folder; default the first file's name without .npz"""
 
 
 @dataclass(frozen=True)

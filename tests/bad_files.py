@@ -13,13 +13,17 @@ from typing import Any
 import h5py
 import numpy as np
 from hypothesis import strategies as st
-from small_runs import DESCRIPTION
+from small_runs import DESCRIPTION, quiet
 
 from veloq.core.errors import CheckpointError, DataError, VeloqError
 from veloq.training import checkpoint
 from veloq.training.checkpoint import Checkpoint
+from veloq.training.data.convert import convert
 from veloq.training.data.d4rl import load_d4rl
 from veloq.training.data.files import read_columns, read_manifest
+from veloq.training.data.hashes import HASHES, note, read_hashes
+from veloq.training.data.mapped import MANIFEST, open_mapped
+from veloq.training.data.mirrors import TABLE, read_table
 from veloq.training.run_folder import CONFIG, METRICS, RunFolder
 from veloq.training.train import stored_settings
 
@@ -87,6 +91,20 @@ def data_manifest(folder: Path) -> Path:
     return path
 
 
+def mapped(folder: Path) -> Path:
+    return convert([npz(folder)], folder / "mapped", quiet())
+
+
+def hashes(folder: Path) -> Path:
+    note(folder / "data.npz", "ab" * 32, 7, "https://host/data.npz")
+    return folder / HASHES
+
+
+def mirrors(folder: Path) -> Path:
+    (folder / TABLE).write_text('ogbench = ["https://host/one", "https://host/two"]\n')
+    return folder / TABLE
+
+
 def saved_checkpoint(folder: Path) -> Path:
     state = {"step": np.array(3), "online/critic/hidden_0.kernel": np.ones((2, 3), np.float32)}
     return checkpoint.save(folder, Checkpoint(3, state, "run", {"evaluated": True, "metrics_bytes": 7}))
@@ -134,6 +152,14 @@ READERS = {
     "npy": Reader(npz, read_columns, DataError, content=in_archive, put=put_in_archive),
     "hdf5": Reader(hdf5, load_d4rl, DataError),
     "packed hdf5": Reader(packed_hdf5, load_d4rl, DataError),
+    "mapped manifest": Reader(
+        lambda folder: mapped(folder) / MANIFEST, lambda path: open_mapped(path.parent), DataError, text=True
+    ),
+    "mapped npy": Reader(
+        lambda folder: mapped(folder) / "actions.npy", lambda path: open_mapped(path.parent), DataError
+    ),
+    "hashes": Reader(hashes, lambda path: read_hashes(path.parent), DataError, text=True),
+    "mirrors": Reader(mirrors, read_table, DataError, text=True),
     "data manifest": Reader(data_manifest, read_manifest, DataError, text=True),
     "state": Reader(
         lambda folder: saved_checkpoint(folder) / checkpoint.STATE,

@@ -14,6 +14,8 @@ from ..core.engine import Engine
 from ..core.errors import DivergenceError
 from . import checkpoint
 from .checkpoint import Checkpoint
+from .data.streaming import Prefetch
+from .data.transitions import as_engine_data
 from .divergence import sound, trace
 from .fine_tuning import FineTuning
 from .interruption import Interrupted, StopRequest
@@ -61,7 +63,12 @@ class Loop:
     evaluated: bool = True
     success: float | None = None
     fine_tuning: FineTuning | None = None
+    stream: Prefetch | None = None
+    began: int = field(init=False)
     seconds: dict[str, float] = field(default_factory=lambda: {"training": 0.0, "evaluation": 0.0})
+
+    def __post_init__(self) -> None:
+        self.began = self.step
 
     def run(self) -> Outcome:
         """Train to the end or to the first request to stop; either way a checkpoint holds everything.
@@ -108,7 +115,11 @@ class Loop:
     def _dispatch(self) -> None:
         settings = self.settings
         # Boundaries are multiples of the dispatch and evaluation periods, wherever a session started.
-        ends = [(self.step // every + 1) * every for every in (settings.dispatch, settings.evaluate_every)]
+        periods = [settings.dispatch, settings.evaluate_every]
+        if self.stream is not None:
+            periods.append(settings.portion_every)
+            self._load_portion(self.stream)
+        ends = [(self.step // every + 1) * every for every in periods]
         offline = self.step < settings.updates
         steps = min(*ends, settings.updates if offline else settings.end) - self.step
         began = time.monotonic()
@@ -132,6 +143,12 @@ class Loop:
         self.folder.append(record | {"metrics": {name: value.tolist() for name, value in values.items()}})
         self.progress.trained(self.step, {name: float(value.mean()) for name, value in values.items()}, speed)
 
+    def _load_portion(self, stream: Prefetch) -> None:
+        """Hand the engine the portion that begins now; the first of a session it has from the start."""
+        if self.step % self.settings.portion_every == 0 and self.step != self.began:
+            self.progress.doing("reading the next portion of the data")
+            self.engine.load(as_engine_data(stream.portion(self.step // self.settings.portion_every)))
+
     def _check_finite(self, steps: int, metrics: Mapping[str, npt.NDArray[np.float64]]) -> None:
         """Raise DivergenceError when a number of the run is not finite after so many further steps."""
         fine = sound(self.engine, self.state, metrics)
@@ -148,8 +165,8 @@ class Loop:
             newest = checkpoint.load_latest(self.folder.path, self.folder.identity)
             good, kept = newest.state, f"checkpoint of step {newest.step} is kept"
         found = None
-        # Online, an update depends on what was met since: it cannot be repeated from a checkpoint alone.
-        if self.step < self.settings.updates:
+        # What was met online or read in portions since the checkpoint is not there any more: nothing can be repeated.
+        if self.step < self.settings.updates and self.stream is None:
             found = trace(self.folder, self.settings, self.engine, good, self.step - int(good["step"]), steps)
         where = f"between steps {self.step} and {last}" if found is None else f"by update {last}: {found.sentence()}"
         raise DivergenceError(f"{what} {where}; {kept}; --nan skip goes on past such updates")

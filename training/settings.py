@@ -16,6 +16,7 @@ from ..core.engine import Precision
 from ..core.errors import UsageError
 from ..core.hyper_parameters import configs_of
 from .checkpoint import KEEP
+from .data.streaming import Scheme
 from .members import Member, members
 from .protocols import find_protocol
 
@@ -50,6 +51,9 @@ class Settings:
     nan: Literal["stop", "skip"] = "stop"
     keep: int = KEEP
     protocol: str = "veloq"
+    portion: int = 1_000_000
+    portion_every: int = 1000
+    portions: Literal["episodes", "shards"] = "episodes"
     online: int = 0
     warmup: int = 5000
     utd: int = 1
@@ -126,7 +130,17 @@ def check_settings(settings: Settings) -> None:
     for name in ("online", "warmup"):
         _size(name, getattr(settings, name), 0)
     _size("updates", settings.updates, 0 if settings.online else 1)
-    for name in ("utd", "evaluate_every", "curve_episodes", "episodes", "dispatch", "workers", "keep"):
+    for name in (
+        "utd",
+        "portion",
+        "portion_every",
+        "evaluate_every",
+        "curve_episodes",
+        "episodes",
+        "dispatch",
+        "workers",
+        "keep",
+    ):
         _size(name.replace("_", "-"), getattr(settings, name))
     if settings.transitions is not None:
         _size("transitions", settings.transitions)
@@ -139,6 +153,7 @@ def check_settings(settings: Settings) -> None:
         ("precision", typing.get_args(Precision)),
         ("tuned", typing.get_args(Which)),
         ("nan", ("stop", "skip")),
+        ("portions", typing.get_args(Scheme)),
     ):
         if getattr(settings, name) not in choices:
             raise UsageError(

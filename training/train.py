@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from ..core.algorithm import Dimensions
@@ -16,8 +15,11 @@ from ..core.errors import CheckpointError, DataError, DivergenceError, UsageErro
 from . import checkpoint
 from .backends import check_device, engine_class
 from .data import load_task, make
-from .data.catalogue import find_task
+from .data.catalogue import Task, find_task
 from .data.files import data_directory, read_manifest, sha256, train_path
+from .data.mapped import MANIFEST, is_mapped
+from .data.streaming import Prefetch, Stream
+from .data.transitions import as_engine_data
 from .environments import borrowed_environments
 from .fine_tuning import FineTuning
 from .interruption import StopRequest
@@ -35,16 +37,20 @@ from .writing import writing
 # The words of config.json; its numbers are checked as those of the command line are.
 STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "device", "data_directory"), str)
 
+# Settings that runs of earlier versions did not store.
+NEWER = ("keep", "protocol", "portion", "portion_every", "portions", "online", "warmup", "utd")
+
 
 @dataclass(frozen=True)
 class TaskData:
-    """The rows of a task on the host and where they came from."""
+    """The rows of a task on the host and where they came from; of a memory-mapped set, the portion that is due."""
 
     transitions: Transitions
     file: Path
     digest: str
     origin: str
     manifest: Mapping[str, Any] | None
+    stream: Prefetch | None = None
 
 
 def train(settings: Settings, console: Console) -> Outcome:
@@ -59,7 +65,7 @@ def train(settings: Settings, console: Console) -> Outcome:
     engine_type = engine_class(settings.backend)
     check_device(settings.backend, settings.device)
     began = time.monotonic()
-    data = _task_data(settings, console)
+    data = _task_data(settings, console, 0)
     dimensions = _dimensions(settings, data)
     engine = _engine(engine_type, settings, dimensions, data)
     seconds = time.monotonic() - began
@@ -69,7 +75,7 @@ def train(settings: Settings, console: Console) -> Outcome:
     console.print(f"run folder {folder.path}", highlight=False, soft_wrap=True)
     scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
     with only_process(folder.path):
-        return _session(settings, folder, engine, dimensions, scorer, None, seconds, console)
+        return _session(settings, folder, engine, dimensions, scorer, data.stream, None, seconds, console)
 
 
 def resume(run: Path, console: Console, **changes: Any) -> Outcome:
@@ -109,7 +115,7 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
     if restored is not None and restored.experience is not None and "updates" in changes:
         raise UsageError(f"{run}: already online, updates on the data alone are over; online extends the run")
     began = time.monotonic()
-    data = _task_data(dataclasses.replace(settings, transitions=None), console)
+    data = _task_data(dataclasses.replace(settings, transitions=None), console, step)
     if data.digest != folder.config["data_sha256"]:
         raise DataError(f"{data.file}: not the file that this run was trained on (its SHA-256 differs)")
     dimensions = _dimensions(settings, data)
@@ -121,7 +127,7 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
     before = "" if restored else ", before its first checkpoint: from the start"
     console.print(f"resuming {run} at step {step}{before}", highlight=False, soft_wrap=True)
     scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
-    return _session(settings, folder, engine, dimensions, scorer, restored, seconds, console)
+    return _session(settings, folder, engine, dimensions, scorer, data.stream, restored, seconds, console)
 
 
 def stored_settings(folder: RunFolder) -> Settings:
@@ -138,7 +144,10 @@ def stored_settings(folder: RunFolder) -> Settings:
         "tuned": config.get("tuned", "released"),
         "compile": config.get("compile") is True,
         "nan": config.get("nan", "stop"),
-        **{name: config.get(name, getattr(Settings, name)) for name in ("keep", "protocol", "online", "warmup", "utd")},
+        **{
+            name: config.get(name, getattr(Settings, name))
+            for name in ("keep", "protocol", "portion", "portion_every", "portions", "online", "warmup", "utd")
+        },
         "seeds": tuple(config["seeds"]),
         "sweep": folder.sweep(),
         "directory": folder.path.parent,
@@ -153,6 +162,7 @@ def _session(
     engine: Engine,
     dimensions: Dimensions,
     scorer: Scorer,
+    stream: Prefetch | None,
     restored: checkpoint.Checkpoint | None,
     data_seconds: float,
     console: Console,
@@ -164,6 +174,7 @@ def _session(
     with stop, progress, borrowed_environments(settings.env, actors) as environments:
         state = engine.initial() if restored is None else engine.restore(restored.state)
         loop = Loop(settings, folder, engine, scorer, progress, stop, state, step)
+        loop.stream = stream
         if settings.online:
             loop.fine_tuning = FineTuning(settings, engine, dimensions, scorer.noise, environments)
             if restored is not None and restored.experience is not None:
@@ -177,12 +188,17 @@ def _session(
             write_report(folder)
             raise
         write_report(folder)
+    if stream is not None:
+        stream.close()
     return dataclasses.replace(outcome, seconds={"data": data_seconds, **outcome.seconds})
 
 
-def _task_data(settings: Settings, console: Console) -> TaskData:
-    data_set = find_task(settings.env).data_set
+def _task_data(settings: Settings, console: Console, step: int) -> TaskData:
+    task = find_task(settings.env)
+    data_set = task.data_set
     file = train_path(data_directory(settings.data_directory), data_set.name)
+    if not file.is_file() and is_mapped(folder := file.with_suffix("")):
+        return _streamed(settings, task, folder, step)
     if not file.is_file() and settings.transitions is not None:
         console.print(f"{file} is missing: making {settings.transitions} transitions", highlight=False, soft_wrap=True)
         make(
@@ -195,8 +211,16 @@ def _task_data(settings: Settings, console: Console) -> TaskData:
     rows = load_task(settings.env, settings.data_directory, console=console)
     manifest = read_manifest(file)
     digest = sha256(file) if manifest is None else manifest["sha256"][file.name]
-    columns = {name: np.asarray(getattr(rows, name), dtype=np.float32) for name in Transitions._fields}
-    return TaskData(Transitions(**columns), file, digest, rows.origin, manifest)
+    return TaskData(as_engine_data(rows), file, digest, rows.origin, manifest)
+
+
+def _streamed(settings: Settings, task: Task, folder: Path, step: int) -> TaskData:
+    """The portion of a memory-mapped set that is due at a step; its manifest's hash stands for all files."""
+    stream = Stream(folder, task, settings.portion, settings.portions, settings.seeds[0])
+    due = Prefetch(stream)
+    rows = due.portion(step // settings.portion_every)
+    digest = sha256(folder / MANIFEST)
+    return TaskData(as_engine_data(rows), folder, digest, stream.origin, None, due)
 
 
 def _dimensions(settings: Settings, data: TaskData) -> Dimensions:

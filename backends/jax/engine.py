@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.algorithm import Algorithm, Batch, Dimensions
-from ...core.engine import FlatState, Precision, Transitions, filled_by
-from ...core.errors import CheckpointError, DataError, MissingBackendError, UsageError
+from ...core.engine import FlatState, Precision, Transitions, check_sizes, filled_by
+from ...core.errors import CheckpointError, MissingBackendError, UsageError
 from ...core.hyper_parameters import configs_of, numbers, with_numbers
 from ...core.networks import Forest, initial_parameters
 from .batches import keys, windows
@@ -47,7 +47,7 @@ class Engine:
             raise UsageError(f"precision must be one of {sorted(MATMUL)}, got {precision!r}")
         if not seeds:
             raise UsageError("an engine needs at least one seed")
-        _check_sizes(data, dimensions, config.chunk)
+        check_sizes(data, dimensions, config.chunk)
         self._algorithm, self._config, self._dimensions = algorithm, config, dimensions
         self._seeds = tuple(int(seed) for seed in seeds)
         self._device = find_device(device)
@@ -102,6 +102,12 @@ class Engine:
             self._recipe, state, self._nothing, self._numbers, self._keys, self._sources, updates
         )
         return state, {name: np.array(mean) for name, (mean, count) in measured.items() if np.any(count)}
+
+    def load(self, data: Transitions) -> None:
+        """Train on other data of the same sizes from now on; see `core.engine.Engine.load`."""
+        check_sizes(data, self._dimensions, self._config.chunk)
+        self._data = windows(data, self._config.chunk, self._config.discount, self._device)
+        self._sources = [source._replace(data=self._data) for source in self._sources]
 
     def write(self, rows: Transitions) -> None:
         """Add rows, (S, n, ...), to what the seeds have met; see `core.engine.Engine.write`."""
@@ -200,12 +206,6 @@ def find_device(name: str) -> Any:
         return jax.devices("gpu" if kind == "cuda" else kind)[int(index or 0)]
     except (RuntimeError, IndexError, ValueError) as error:
         raise MissingBackendError(f"JAX has no device {name!r}: {error}") from error
-
-
-def _check_sizes(data: Transitions, dimensions: Dimensions, chunk: int) -> None:
-    found = Dimensions(data.observations.shape[-1], data.actions.shape[-1] * chunk)
-    if found != dimensions:
-        raise DataError(f"data and chunk {chunk} give sizes {found}, the method was declared for {dimensions}")
 
 
 def _flatten(tree: Any, prefix: str = "") -> dict[str, Any]:

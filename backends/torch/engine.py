@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...core.algorithm import Act, Algorithm, Batch, Dimensions, Update
-from ...core.engine import FlatState, Precision, Transitions, filled_by
+from ...core.engine import FlatState, Precision, Transitions, check_sizes, filled_by
 from ...core.errors import CheckpointError, UsageError
 from ...core.hyper_parameters import configs_of
 from ...core.networks import initial_parameters
@@ -104,11 +104,11 @@ class Engine:
         self._alike = all(own == config for own in self._configs)
         self._skip = skip
         self._declared = algorithm.networks(config, dimensions)
-        self._windows = Windows(data, config.chunk, config.discount, self.device)
         noise = algorithm.noise(config, dimensions, config.batch_size)
         self._draws = Draws(noise, self.device)
         self._room = room
-        self._experience = Experience(len(self.seeds), room, self._windows, config.discount, balanced)
+        windows = Windows(data, config.chunk, config.discount, self.device)
+        self._experience = Experience(len(self.seeds), room, windows, config.discount, balanced)
         self._gradients = {update.name: self._prepare(update, compile) for update in algorithm.updates}
 
     def _prepare(self, update: Update, compile: bool) -> Any:
@@ -224,6 +224,11 @@ class Engine:
         if len(self.seeds) > 1:
             return forest
         return of_seed(forest, 0)
+
+    def load(self, data: Transitions) -> None:
+        """Train on other data of the same sizes from now on; see `core.engine.Engine.load`."""
+        check_sizes(data, self.dimensions, self.config.chunk)
+        self._experience.data = Windows(data, self.config.chunk, self.config.discount, self.device)
 
     def write(self, rows: Transitions) -> None:
         """Add rows, (S, n, ...), to what the seeds have met; see `core.engine.Engine.write`."""

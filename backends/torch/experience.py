@@ -15,7 +15,7 @@ class Experience:
     """Rows of S seeds, tensors (S, room, ...), of which the first `filled` are there; written in place."""
 
     def __init__(self, seeds: int, room: int, data: Windows, discount: float, balanced: bool) -> None:
-        self._data, self._discount, self._balanced = data, discount, balanced
+        self.data, self._discount, self._balanced = data, discount, balanced
         self._rows: Any = Transitions(*(column.new_zeros((seeds, room, *column.shape[1:])) for column in data.columns))
         self.filled = 0
 
@@ -27,7 +27,7 @@ class Experience:
 
     def windows(self) -> int:
         """How many windows the experience of a seed holds."""
-        return max(self.filled - len(self._data.steps) + 1, 0)
+        return max(self.filled - len(self.data.steps) + 1, 0)
 
     def ranges(self, batch_size: int) -> list[tuple[int, int]]:
         """(how many windows, how many starts among them) for each part of a batch.
@@ -36,13 +36,13 @@ class Experience:
         """
         if self._balanced and self.windows():
             half = batch_size // 2
-            return [(self._data.count, half), (self.windows(), batch_size - half)]
-        return [(self._data.count + self.windows(), batch_size)]
+            return [(self.data.count, half), (self.windows(), batch_size - half)]
+        return [(self.data.count + self.windows(), batch_size)]
 
     def batch(self, starts: Tensor) -> Batch:
         """The windows that start there: (S, B), or (B,) of a single seed."""
         if not self.windows():
-            return self._data.batch(starts)
+            return self.data.batch(starts)
         if starts.dim() == 1:
             return self._of_seed(0, starts)
         each = [self._of_seed(seed, own) for seed, own in enumerate(starts)]
@@ -52,14 +52,14 @@ class Experience:
         if self._balanced:
             own = torch.arange(len(starts), device=starts.device) >= len(starts) // 2
         else:
-            own = starts >= self._data.count
-            starts = torch.where(own, starts - self._data.count, starts)
-        theirs = self._data.batch(torch.where(own, 0, starts))
+            own = starts >= self.data.count
+            starts = torch.where(own, starts - self.data.count, starts)
+        theirs = self.data.batch(torch.where(own, 0, starts))
         mine = self._own(seed, torch.where(own, starts, 0))
         return Batch(*(_where(own, new, old) for new, old in zip(mine, theirs, strict=True)))
 
     def _own(self, seed: int, starts: Tensor) -> Batch:
-        rows, steps = Transitions(*(column[seed] for column in self._rows)), self._data.steps
+        rows, steps = Transitions(*(column[seed] for column in self._rows)), self.data.steps
         found = described(rows, starts, self.filled, len(steps), self._discount)
         return window_batch(rows, starts, found, steps)
 

@@ -83,8 +83,13 @@ def findings(columns: Mapping[str, npt.NDArray[Any]]) -> Iterator[str]:
     yield from found
     if "terminals" not in columns or any(line.startswith("terminals") for line in found):
         return
-    ends = np.flatnonzero(columns["terminals"])
-    if len(ends) == 0 or ends[-1] != len(columns["terminals"]) - 1:
+    yield from episode_findings(columns["terminals"])
+
+
+def episode_findings(terminals: npt.NDArray[Any]) -> Iterator[str]:
+    """What is wrong with where episodes end."""
+    ends = np.flatnonzero(terminals)
+    if len(ends) == 0 or ends[-1] != len(terminals) - 1:
         yield "terminals: the last row does not end an episode, the file is cut short"
     elif np.diff(ends, prepend=-1).min() < 2:
         yield "terminals: an episode has a single row and so no transition"

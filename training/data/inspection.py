@@ -14,11 +14,13 @@ from . import d4rl
 from .catalogue import DATA_SETS, Task, find_data_set, find_task
 from .columns import Columns
 from .files import data_directory, findings, read_columns, read_unchecked, train_path
+from .mapped import is_mapped, mapped_findings, open_mapped
 from .provenance import verify_files
 from .relabel import relabel, transitions
 
 HIDDEN_REWARDS = "unknown: the file holds no rewards and its name no data set of OGBench"
 
+MAPPED_REWARDS = "unknown: computed for a portion at a time, while training"
 FILE_REWARDS = "those of the file"
 
 
@@ -54,6 +56,8 @@ def check(path: Path) -> list[str]:
     Raises:
         DataError: there is no such file.
     """
+    if is_mapped(path):
+        return [f"{path}: {line}" for line in mapped_findings(path)]
     if not path.is_file():
         raise DataError(f"{path}: no such data file")
     found = []
@@ -83,6 +87,9 @@ def inspect(source: str, directory: Path | None = None) -> Inspection:
     path, task = _find(source, directory)
     if path.suffix in d4rl.SUFFIXES:
         return Inspection(path, _shapes(d4rl.read_unchecked(path)), *d4rl.load_d4rl(path).episodes(), FILE_REWARDS)
+    if is_mapped(path):
+        columns = open_mapped(path)
+        return Inspection(path, _shapes(columns), _lengths(columns), None, MAPPED_REWARDS)
     columns = read_columns(path)
     shapes = _shapes(columns)
     if task is None:
@@ -116,6 +123,8 @@ def draw(inspection: Inspection, path: Path) -> None:
 
 def _find(source: str, directory: Path | None) -> tuple[Path, Task | None]:
     file = Path(source)
+    if is_mapped(file):
+        return file, None
     if file.is_file() or file.suffix in (".npz", *d4rl.SUFFIXES):
         name = file.stem.removesuffix("-val")
         return file, _default_task(name) if name in DATA_SETS else None

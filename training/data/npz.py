@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
@@ -33,10 +34,7 @@ def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    if member.compress_type not in METHODS or member.flag_bits & ENCRYPTED:
-        raise ValueError(f"{member.filename}: compressed or encrypted by another method than numpy's")
-    with archive.open(member) as stream:
-        _check_header(member, io.BytesIO(stream.read(HEADER_BYTES)))
+    member_header(archive, member)
     with archive.open(member) as stream:
         array: npt.NDArray[Any] = npy.read_array(stream, allow_pickle=False)
         # The checksum is only compared at the end of the member.
@@ -44,7 +42,19 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArra
     return array
 
 
-def _check_header(member: zipfile.ZipInfo, start: io.BytesIO) -> None:
+def member_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of an archive's array.
+
+    Raises:
+        ValueError: it is not one that numpy writes of numbers, or says more than is there.
+    """
+    if member.compress_type not in METHODS or member.flag_bits & ENCRYPTED:
+        raise ValueError(f"{member.filename}: compressed or encrypted by another method than numpy's")
+    with archive.open(member) as stream:
+        return _read_header(member, io.BytesIO(stream.read(HEADER_BYTES)))
+
+
+def _read_header(member: zipfile.ZipInfo, start: io.BytesIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     version = npy.read_magic(start)
     if version not in readers:
@@ -54,3 +64,4 @@ def _check_header(member: zipfile.ZipInfo, start: io.BytesIO) -> None:
         raise ValueError(f"{member.filename}: dtype {dtype} is not one of numbers")
     if min(shape, default=0) < 0 or start.tell() + math.prod(shape) * dtype.itemsize != member.file_size:
         raise ValueError(f"{member.filename}: shape {shape} does not fit the {member.file_size} bytes stored")
+    return shape, dtype

@@ -1,6 +1,7 @@
 """Transitions of one task: rewards and masks from the current state, by ogbench's own relabelling."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -51,20 +52,27 @@ def load_task(
     return transitions(columns, rewards, masks, source)
 
 
-def relabel(task: Task, columns: Columns) -> tuple[Array, Array]:
+def relabel(task: Task, columns: Columns, environment: Any = None) -> tuple[Array, Array]:
     """Rewards and masks of every row, (rows,) each, the last rows of episodes included.
 
     r_t is the number of satisfied parts of the task in s_t minus the number of parts; mask_t = 0 iff all are.
+
+    Args:
+        task: whose rewards.
+        columns: of the data set.
+        environment: the task's, when there is one already; each new maze leaks a file descriptor.
     """
-    environment = make_environment(task.environment)
     from ogbench.relabel_utils import relabel_dataset
 
+    made = environment is None
+    environment = make_environment(task.environment) if made else environment
     rows: Columns = {key: columns[key] for key in ("qpos", "button_states") if key in columns}
     try:
         with seeded_global_generator(0):
             relabel_dataset(task.environment, environment, rows)
     finally:
-        environment.close()
+        if made:
+            environment.close()
     return rows["rewards"], rows["masks"]
 
 

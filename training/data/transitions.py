@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...core.engine import Transitions
+
 Array = npt.NDArray[np.float32]
 ACTION_LIMIT = 1.0 - 1e-5
 
@@ -38,3 +40,8 @@ class TransitionData:
         ends = np.flatnonzero(self.terminals)
         lengths = np.diff(ends, prepend=-1)
         return lengths, np.add.reduceat(self.rewards[: ends[-1] + 1], ends - lengths + 1, dtype=np.float64)
+
+
+def as_engine_data(rows: TransitionData) -> Transitions:
+    """The rows as an engine takes them."""
+    return Transitions(**{name: np.asarray(getattr(rows, name), np.float32) for name in Transitions._fields})

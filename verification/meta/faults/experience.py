@@ -10,14 +10,14 @@ EXPERIENCE = (
         "off by one",
         WINDOWS,
         jax=("experience.draw", "jnp.maximum(filled - chunk + 1, 0)", "jnp.maximum(filled - chunk + 2, 0)"),
-        torch=("experience.windows", "len(self._data.steps) + 1", "len(self._data.steps) + 2"),
+        torch=("experience.windows", "len(self.data.steps) + 1", "len(self.data.steps) + 2"),
     ),
     engine_fault(
         "the newest experience is never drawn",
         "off by one",
         WINDOWS,
         jax=("experience.draw", "jnp.maximum(filled - chunk + 1, 0)", "jnp.maximum(filled - chunk, 0)"),
-        torch=("experience.windows", "len(self._data.steps) + 1", "len(self._data.steps)"),
+        torch=("experience.windows", "len(self.data.steps) + 1", "len(self.data.steps)"),
     ),
     engine_fault(
         "rows are written over the first ones",
