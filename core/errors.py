@@ -37,5 +37,9 @@ class CheckpointError(VeloqError):
     """A checkpoint is missing, damaged or belongs to another run."""
 
 
+class SimulatorError(VeloqError):
+    """An environment raised, died or hung; the run keeps a checkpoint from which it goes on."""
+
+
 class DivergenceError(VeloqError):
     """Training produced NaN or infinity; the run stopped and kept its earlier checkpoints."""

@@ -171,8 +171,8 @@ def _portions(run: Run) -> str:
     ]
     return "\n\n".join(
         [
-            "A portion of a million rows out of a memory-mapped set with antmaze's columns: read, labelled with rewards "
-            "and made transitions, as every thousand updates does in a thread of its own; medians of six. Memory is "
+            "A portion of a million rows out of a memory-mapped set with antmaze's columns, read, labelled and "
+            "made transitions, as every thousand updates does in a thread of its own; medians of six. Memory is "
             "what the process holds beside mapped pages, which the system may drop at any time.",
             _table(["scheme", "set on disk", "seconds", "rows/s", "memory, MiB"], rows),
         ]

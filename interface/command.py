@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from .core.errors import DivergenceError, MissingBackendError, UsageError, VeloqError
+from .core.errors import DivergenceError, MissingBackendError, SimulatorError, UsageError, VeloqError
 
 if TYPE_CHECKING:
     from .algorithms.tuned import Which
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VeloqError as error:
         # Messages of wrapped libraries may hold line breaks; a user gets one line.
         print(f"veloq: {' '.join(str(error).split())}", file=sys.stderr)
-        return FAILED if isinstance(error, DivergenceError) else MISUSED
+        return FAILED if isinstance(error, (DivergenceError, SimulatorError)) else MISUSED
     except KeyboardInterrupt:
         print("veloq: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -192,6 +192,8 @@ def _evaluate(arguments: list[str]) -> int:
         options.workers,
         options.behaviour,
         options.checkpoint,
+        options.stepping,
+        options.patience,
     )
     members = RunFolder.open(Path(arguments[0])).members
     _print_rates("success rate", result.success_rate.tolist(), members, f"({options.episodes} episodes each)   ")

@@ -74,7 +74,11 @@ class TrainOptions:
     data_directory: Path | None = None
     """where data sets are; default $VELOQ_DATA or `data`"""
     workers: int = 2
-    """processes that make data, threads that step environments"""
+    """processes that make data, threads or processes that step environments"""
+    stepping: Literal["threads", "processes"] = "threads"
+    """who steps environments in evaluation: processes survive one that crashes or hangs"""
+    patience: float = 300.0
+    """seconds after which such a process counts as hung"""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,11 @@ class ResumeOptions:
     data_directory: Path | None = None
     """where data sets are, if they moved"""
     workers: int | None = None
-    """threads that step environments"""
+    """threads or processes that step environments"""
+    stepping: Literal["threads", "processes"] | None = None
+    """who steps environments in evaluation"""
+    patience: float | None = None
+    """seconds after which a process counts as hung"""
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,11 @@ class EvaluateOptions:
     checkpoint: Literal["latest", "best"] = "latest"
     """whose policy: the latest checkpoint's, or that with the highest success rate on the way"""
     workers: int = 2
-    """threads that step environments"""
+    """threads or processes that step environments"""
+    stepping: Literal["threads", "processes"] = "threads"
+    """who steps environments: processes survive one that crashes or hangs"""
+    patience: float = 300.0
+    """seconds after which such a process counts as hung"""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,20 @@ class Step(NamedTuple):
         return self.terminated or self.truncated
 
 
+class Run(NamedTuple):
+    """What a sequence of actions brought about, up to the end of the episode: `done` and `success` of its last step.
+
+    `positions` are the agent's after each step, where asked for and in mazes.
+    """
+
+    observation: Observation
+    steps: int
+    total: float
+    done: bool
+    success: bool
+    positions: list[npt.NDArray[np.float64]]
+
+
 class EvaluationEnvironment:
     """One simulator of a single-task environment; episodes depend on their seed alone."""
 
@@ -53,6 +67,22 @@ class EvaluationEnvironment:
         observation, reward, terminated, truncated, info = self._environment.step(clipped)
         met = np.asarray(observation, dtype=np.float32)
         return Step(met, float(reward), bool(terminated), bool(truncated), bool(info["success"]))
+
+    def run(self, actions: npt.NDArray[Any], positions: bool = False) -> Run:
+        """Apply actions, (n, A), until the episode ends."""
+        steps, total, places = 0, 0.0, []
+        for action in actions:
+            met = self.step(action)
+            steps, total = steps + 1, total + met.reward
+            if positions and (place := self.position()) is not None:
+                places.append(place)
+            if met.done:
+                break
+        return Run(met.observation, steps, total, met.done, met.success, places)
+
+    def sizes(self) -> tuple[int, int]:
+        """Sizes of observation and action."""
+        return self.observation_size, self.action_size
 
     def position(self) -> npt.NDArray[np.float64] | None:
         """Where the agent is in a maze, (2,); None elsewhere."""

@@ -3,17 +3,25 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ..core.errors import ShapeError, UsageError
+from ..core.errors import ShapeError, SimulatorError, UsageError, VeloqError
+from .data.catalogue import find_task
 from .environments import EvaluationEnvironment, borrowed_environments
+from .untrusted import one_line
+from .worker_processes import WorkerEnvironment, WorkerLostError, borrowed_workers
 
 Float32 = npt.NDArray[np.float32]
 NoiseShapes = Mapping[str, tuple[Literal["normal", "uniform"], tuple[int, ...]]]
+Stepping = Literal["threads", "processes"]
+Environment = EvaluationEnvironment | WorkerEnvironment
+PATIENCE = 300.0  # making the first robot arm takes seconds, a step a thousandth of one
 Policy = Callable[[Float32, dict[str, Float32]], npt.NDArray[Any]]
 
 
@@ -50,7 +58,7 @@ class EvaluationResult:
 class _Row:
     """One environment with the episode it is in; `episode` is None when its seed has no episode left."""
 
-    environment: EvaluationEnvironment
+    environment: Environment
     seed_index: int
     observation: Float32
     episode: int | None = None
@@ -63,65 +71,76 @@ class _Row:
 class _Tally:
     """The episodes to come and the results so far of every seed; a row only ever touches its own episode."""
 
-    def __init__(self, seeds: Sequence[int], episodes: int, record: int) -> None:
+    def __init__(self, env_name: str, seeds: Sequence[int], episodes: int, record: int) -> None:
         shape = (len(seeds), episodes)
-        self.seeds = seeds
-        self.record = record
+        self.env_name, self.seeds, self.record = env_name, seeds, record
         self.success = np.zeros(shape, dtype=np.bool_)
         self.lengths = np.zeros(shape, dtype=np.int64)
         self.returns = np.zeros(shape, dtype=np.float64)
         self.paths: dict[tuple[int, int], npt.NDArray[np.float64]] = {}
         # list.pop is atomic under the interpreter lock, so rows of one seed may share the list.
         self.waiting = [list(range(episodes))[::-1] for _ in seeds]
-
-    def begin(self, row: _Row) -> None:
-        """Give a row the next episode of its seed."""
-        try:
-            row.episode = self.waiting[row.seed_index].pop()
-        except IndexError:
-            row.episode = None
-            return
-        row.observation = row.environment.reset(self.seeds[row.seed_index], row.episode)
-        row.decision, row.length, row.total, row.positions = 0, 0, 0.0, []
-        self.track(row)
+        self.lost: set[tuple[int, int]] = set()
 
     def begin_all(self, rows: Sequence[_Row]) -> None:
         """Give each row an episode."""
         for row in rows:
-            self.begin(row)
+            self._next(row)
+            self._keeping(rows, row, partial(self._start, row))
 
     def run_chunks(self, rows: Sequence[_Row], actions: Float32) -> None:
         """Execute each row's actions, (rows, chunk, A), open loop; a row whose episode ends begins the next."""
         for row, chunk in zip(rows, actions, strict=True):
-            if row.episode is None:
-                continue
-            row.decision += 1
-            for action in chunk:
-                met = row.environment.step(action)
-                row.observation = met.observation
-                row.length += 1
-                row.total += met.reward
-                self.track(row)
-                if met.done:
-                    self.finish(row, met.success)
-                    self.begin(row)
-                    break
+            if row.episode is not None:
+                self._keeping(rows, row, partial(self._run, row, chunk))
 
-    def track(self, row: _Row) -> None:
-        """Note the agent's position when its episode is recorded."""
-        if row.episode is not None and row.episode < self.record:
-            position = row.environment.position()
-            if position is not None:
-                row.positions.append(position)
+    def _next(self, row: _Row) -> None:
+        try:
+            row.episode = self.waiting[row.seed_index].pop()
+        except IndexError:
+            row.episode = None
 
-    def finish(self, row: _Row, success: bool) -> None:
-        """Store the outcome of a row's episode."""
+    def _start(self, row: _Row) -> None:
         if row.episode is None:
             return
-        key = (row.seed_index, row.episode)
-        self.success[key], self.lengths[key], self.returns[key] = success, row.length, row.total
-        if row.positions:
-            self.paths[key] = np.array(row.positions)
+        row.observation = row.environment.reset(self.seeds[row.seed_index], row.episode)
+        row.decision, row.length, row.total, row.positions = 0, 0, 0.0, []
+        if row.episode < self.record and (place := row.environment.position()) is not None:
+            row.positions.append(place)
+
+    def _run(self, row: _Row, chunk: Float32) -> None:
+        if row.episode is None:
+            return
+        met = row.environment.run(chunk, row.episode < self.record)
+        row.observation, row.decision = met.observation, row.decision + 1
+        row.length, row.total = row.length + met.steps, row.total + met.total
+        row.positions += met.positions
+        if met.done:
+            key = (row.seed_index, row.episode)
+            self.success[key], self.lengths[key], self.returns[key] = met.success, row.length, row.total
+            if row.positions:
+                self.paths[key] = np.array(row.positions)
+            self._next(row)
+            self._start(row)
+
+    def _keeping(self, rows: Sequence[_Row], row: _Row, work: Callable[[], None]) -> None:
+        """Do what a row is to do; when its worker is lost, all of the worker's episodes begin again, each once."""
+        try:
+            work()
+        except WorkerLostError as error:
+            key = (row.seed_index, row.episode or 0)
+            if key in self.lost:
+                raise SimulatorError(f"{self._where(row)}: its worker {error}, a second time") from error
+            self.lost.add(key)
+            for other in rows:
+                self._keeping(rows, other, partial(self._start, other))
+        except VeloqError as error:
+            raise SimulatorError(f"{self._where(row)}: {error}") from error
+        except Exception as error:
+            raise SimulatorError(f"{self._where(row)}: {type(error).__name__}: {one_line(error)}") from error
+
+    def _where(self, row: _Row) -> str:
+        return f"{self.env_name}: episode {row.episode} of seed {self.seeds[row.seed_index]}"
 
 
 def evaluate(
@@ -135,6 +154,8 @@ def evaluate(
     record: int = 0,
     *,
     environments: int | None = None,
+    stepping: Stepping = "threads",
+    patience: float = PATIENCE,
 ) -> EvaluationResult:
     """Run `episodes` episodes of every seed; a chunk of actions is executed open loop.
 
@@ -150,32 +171,40 @@ def evaluate(
         episodes: K, per seed.
         chunk: actions executed per decision.
         noise_shapes: name -> ("normal" | "uniform", shape of one sample).
-        workers: threads that step the environments; the simulator releases the interpreter lock.
+        workers: threads or processes that step the environments; the simulator releases the interpreter lock.
         record: keep the positions of the first `record` episodes of each seed (mazes).
+        stepping: "processes" survives an environment that crashes or hangs: its episodes begin again, once.
+        patience: seconds after which a process counts as hung.
         environments: E, per seed; default up to 25 in mazes, `workers` for robot arms, which take 200 MB each.
 
     Raises:
         UsageError: unknown environment or a number below 1.
         ShapeError: the policy returned another shape.
+        SimulatorError: an environment raised, or a process died or hung twice in one episode.
     """
     if min(len(seeds), episodes, chunk, workers) < 1 or (environments is not None and environments < 1):
         raise UsageError("seeds, episodes, chunk, workers and environments must be at least 1")
+    if patience <= 0:
+        raise UsageError(f"patience must be positive, got {patience}")
+    find_task(env_name)
     width = environments or (25 if "maze" in env_name else workers)
     width = min(width, episodes)
-    tally = _Tally(seeds, episodes, record)
+    tally = _Tally(env_name, seeds, episodes, record)
+    count = len(seeds) * width
     with (
-        borrowed_environments(env_name, len(seeds) * width) as borrowed,
+        _environments(env_name, count, workers, stepping, patience) as borrowed,
         ThreadPoolExecutor(workers) as threads,
     ):
         started = time.perf_counter()
-        blank = np.zeros(borrowed[0].observation_size, dtype=np.float32)
+        observation, action = borrowed[0].sizes()
+        blank = np.zeros(observation, dtype=np.float32)
         rows = [_Row(environment, index // width, blank) for index, environment in enumerate(borrowed)]
         groups = [rows[worker::workers] for worker in range(workers)]
         list(threads.map(tally.begin_all, groups))
         while any(row.episode is not None for row in rows):
             observations = np.stack([row.observation for row in rows]).reshape(len(seeds), width, -1)
             noise = _noise(rows, tally, noise_shapes, width)
-            actions = _actions(policy(observations, noise), rows, chunk, width)
+            actions = _actions(policy(observations, noise), len(rows), chunk, width, action)
             shares = [actions[worker::workers] for worker in range(workers)]
             list(threads.map(tally.run_chunks, groups, shares))
         seconds = time.perf_counter() - started
@@ -185,13 +214,20 @@ def evaluate(
     return EvaluationResult(tally.success, tally.lengths, tally.returns, seconds, paths)
 
 
-def _actions(flat: npt.NDArray[Any], rows: list[_Row], chunk: int, width: int) -> Float32:
+def _environments(
+    env_name: str, count: int, workers: int, stepping: Stepping, patience: float
+) -> AbstractContextManager[Sequence[Environment]]:
+    if stepping == "threads":
+        return borrowed_environments(env_name, count)
+    return borrowed_workers(env_name, count, workers, patience)
+
+
+def _actions(flat: npt.NDArray[Any], rows: int, chunk: int, width: int, size: int) -> Float32:
     """Check the policy's answer and split it into (rows, chunk, A)."""
-    size = rows[0].environment.action_size
-    expected = (len(rows) // width, width, chunk * size)
+    expected = (rows // width, width, chunk * size)
     if np.shape(flat) != expected:
         raise ShapeError(f"policy: returned shape {np.shape(flat)}, expected {expected}")
-    return np.asarray(flat, dtype=np.float32).reshape(len(rows), chunk, size)
+    return np.asarray(flat, dtype=np.float32).reshape(rows, chunk, size)
 
 
 def _noise(rows: list[_Row], tally: _Tally, shapes: NoiseShapes, width: int) -> dict[str, Float32]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.engine import Engine
-from ..core.errors import DivergenceError
+from ..core.errors import DivergenceError, SimulatorError
 from . import checkpoint
 from .checkpoint import Checkpoint
 from .data.streaming import Prefetch
@@ -75,6 +75,7 @@ class Loop:
 
         Raises:
             DivergenceError: a metric became NaN or infinite; the checkpoints before it are kept.
+            SimulatorError: an environment failed; the checkpoint of this moment is evaluated on resuming.
         """
         try:
             while True:
@@ -85,6 +86,9 @@ class Loop:
                 if self.step >= self.settings.end:
                     return self._outcome(finished=True)
                 self._dispatch()
+        except SimulatorError:
+            self.save()
+            raise
         except Interrupted:
             self.progress.doing("saving")
             self.save()

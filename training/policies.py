@@ -15,7 +15,7 @@ from ..core.networks import Forest
 from . import checkpoint
 from .backends import policy_function
 from .checkpoint import Which
-from .evaluation import EvaluationResult, evaluate
+from .evaluation import PATIENCE, EvaluationResult, Stepping, evaluate
 from .run_folder import RunFolder
 from .scoring import noise_shapes
 
@@ -85,7 +85,14 @@ def _find(folder: RunFolder, seed: int | None, numbers: Mapping[str, float] | No
 
 
 def evaluate_run(
-    run: Path, backend: str, episodes: int, workers: int = 2, behaviour: bool = False, which: Which = "latest"
+    run: Path,
+    backend: str,
+    episodes: int,
+    workers: int = 2,
+    behaviour: bool = False,
+    which: Which = "latest",
+    stepping: Stepping = "threads",
+    patience: float = PATIENCE,
 ) -> EvaluationResult:
     """Evaluate every seed of a run on any backend, on the episodes and noise that its training used.
 
@@ -100,7 +107,17 @@ def evaluate_run(
     policies = _policies(folder, backend, behaviour, range(len(each)), which)
     noise = noise_shapes(algorithm, values, dimensions)
     seeds = [member.seed for member in each]
-    return evaluate(config["env"], stacked(policies), seeds, episodes, values.chunk, noise, workers)
+    return evaluate(
+        config["env"],
+        stacked(policies),
+        seeds,
+        episodes,
+        values.chunk,
+        noise,
+        workers,
+        stepping=stepping,
+        patience=patience,
+    )
 
 
 def stacked(policies: Sequence[Policy]) -> Policy:

@@ -51,6 +51,8 @@ class Scorer:
             self.noise,
             settings.workers,
             0 if picture is None else PICTURED_EPISODES,
+            stepping=settings.stepping,
+            patience=settings.patience,
         )
         if picture is not None:
             self._draw(picture, result)

@@ -17,6 +17,7 @@ from ..core.errors import UsageError
 from ..core.hyper_parameters import configs_of
 from .checkpoint import KEEP
 from .data.streaming import Scheme
+from .evaluation import PATIENCE, Stepping
 from .members import Member, members
 from .protocols import find_protocol
 
@@ -46,6 +47,8 @@ class Settings:
     directory: Path
     data_directory: Path
     workers: int
+    stepping: Stepping = "threads"
+    patience: float = PATIENCE
     tuned: Which = "released"
     compile: bool = False
     nan: Literal["stop", "skip"] = "stop"
@@ -144,6 +147,8 @@ def check_settings(settings: Settings) -> None:
         _size(name.replace("_", "-"), getattr(settings, name))
     if settings.transitions is not None:
         _size("transitions", settings.transitions)
+    if _number("patience", settings.patience) <= 0:
+        raise UsageError(f"patience must be positive, got {settings.patience}")
     if settings.compile and settings.backend != "torch":
         raise UsageError(f"compile is a choice of the torch backend alone; {settings.backend} always compiles")
     if not settings.seeds or min(settings.seeds) < 0 or len(set(settings.seeds)) < len(settings.seeds):
@@ -154,6 +159,7 @@ def check_settings(settings: Settings) -> None:
         ("tuned", typing.get_args(Which)),
         ("nan", ("stop", "skip")),
         ("portions", typing.get_args(Scheme)),
+        ("stepping", typing.get_args(Stepping)),
     ):
         if getattr(settings, name) not in choices:
             raise UsageError(

@@ -38,7 +38,7 @@ from .writing import writing
 STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "device", "data_directory"), str)
 
 # Settings that runs of earlier versions did not store.
-NEWER = ("keep", "protocol", "portion", "portion_every", "portions", "online", "warmup", "utd")
+NEWER = ("stepping", "patience", "keep", "protocol", "portion", "portion_every", "portions", "online", "warmup", "utd")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def resume(run: Path, console: Console, **changes: Any) -> Outcome:
     Args:
         run: the run folder.
         console: where progress is told.
-        changes: settings that may differ between sessions: updates, online, nan, keep, workers, device, data_directory.
+        changes: settings that may differ between sessions: updates, online, nan, keep, workers, stepping, patience,
+            device, data_directory.
 
     Raises:
         UsageError: the folder is no run, another process trains it, or fewer updates are asked for than were done.
