@@ -41,5 +41,9 @@ class SimulatorError(VeloqError):
     """An environment raised, died or hung; the run keeps a checkpoint from which it goes on."""
 
 
+class RenderingError(VeloqError):
+    """No rollout could be rendered; says what is missing."""
+
+
 class DivergenceError(VeloqError):
     """Training produced NaN or infinity; the run stopped and kept its earlier checkpoints."""

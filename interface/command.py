@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from .core.errors import DivergenceError, MissingBackendError, SimulatorError, UsageError, VeloqError
+from .core.errors import DivergenceError, MissingBackendError, RenderingError, SimulatorError, UsageError, VeloqError
 
 if TYPE_CHECKING:
     from .algorithms.tuned import Which
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VeloqError as error:
         # Messages of wrapped libraries may hold line breaks; a user gets one line.
         print(f"veloq: {' '.join(str(error).split())}", file=sys.stderr)
-        return FAILED if isinstance(error, (DivergenceError, SimulatorError)) else MISUSED
+        return FAILED if isinstance(error, (DivergenceError, SimulatorError, RenderingError)) else MISUSED
     except KeyboardInterrupt:
         print("veloq: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -183,8 +183,13 @@ def _evaluate(arguments: list[str]) -> int:
     help_only = arguments[0] in ("-h", "--help")
     options = parse(EvaluateOptions, arguments if help_only else arguments[1:], "veloq evaluate RUN")
     from .training.policies import evaluate_run
+    from .training.rollouts import render, video_path
     from .training.run_folder import RunFolder
 
+    if options.video_episodes < 1:
+        raise UsageError(f"video-episodes must be at least 1, got {options.video_episodes}")
+    wanted = options.video or options.video_file is not None
+    film = video_path(Path(arguments[0]), options.video_file) if wanted else None
     result = evaluate_run(
         Path(arguments[0]),
         options.backend,
@@ -197,6 +202,9 @@ def _evaluate(arguments: list[str]) -> int:
     )
     members = RunFolder.open(Path(arguments[0])).members
     _print_rates("success rate", result.success_rate.tolist(), members, f"({options.episodes} episodes each)   ")
+    if film is not None:
+        chosen = (options.backend, options.behaviour, options.checkpoint)
+        print(f"video              {render(Path(arguments[0]), film, options.video_episodes, *chosen)}")
     return 0
 
 

@@ -117,6 +117,12 @@ class EvaluateOptions:
     """who computes the actions"""
     behaviour: bool = False
     """the behaviour-cloning policy instead"""
+    video: bool = False
+    """film the first episodes: RUN/rollouts.mp4, or .gif without imageio-ffmpeg"""
+    video_file: Path | None = None
+    """the film's name, .mp4 or .gif"""
+    video_episodes: int = 2
+    """how many episodes of every member are filmed"""
     checkpoint: Literal["latest", "best"] = "latest"
     """whose policy: the latest checkpoint's, or that with the highest success rate on the way"""
     workers: int = 2

@@ -49,8 +49,8 @@ class Run(NamedTuple):
 class EvaluationEnvironment:
     """One simulator of a single-task environment; episodes depend on their seed alone."""
 
-    def __init__(self, env_name: str) -> None:
-        self._environment = make_environment(find_task(env_name).environment)
+    def __init__(self, env_name: str, **settings: Any) -> None:
+        self._environment = make_environment(find_task(env_name).environment, **settings)
         self.observation_size = int(self._environment.observation_space.shape[0])
         self.action_size = int(self._environment.action_space.shape[0])
 
@@ -88,6 +88,10 @@ class EvaluationEnvironment:
         """Where the agent is in a maze, (2,); None elsewhere."""
         locate = getattr(self._environment.unwrapped, "get_xy", None)
         return None if locate is None else np.array(locate(), dtype=np.float64)
+
+    def frame(self) -> npt.NDArray[np.uint8]:
+        """A picture of now, (height, width, 3); only of an environment made with a `render_mode`."""
+        return np.asarray(self._environment.render(), dtype=np.uint8)
 
     @property
     def simulator(self) -> Any:

@@ -47,12 +47,18 @@ def load_policy(
         MissingBackendError: the backend's framework is not installed.
     """
     folder = RunFolder.open(run)
-    (policy,) = _policies(folder, backend, behaviour, [_find(folder, seed, numbers)], which)
+    (policy,) = load_policies(folder, backend, behaviour, which, [_find(folder, seed, numbers)])
     return policy
 
 
-def _policies(folder: RunFolder, backend: str, behaviour: bool, indices: Sequence[int], which: Which) -> list[Policy]:
-    """The policies of some members of a run, from one reading of a checkpoint."""
+def load_policies(
+    folder: RunFolder, backend: str, behaviour: bool, which: Which = "latest", indices: Sequence[int] | None = None
+) -> list[Policy]:
+    """The policies of members of a run, all unless `indices` chooses, from one reading of a checkpoint.
+
+    Raises:
+        UsageError, CheckpointError, MissingBackendError: as `load_policy`.
+    """
     function = policy_function(backend)
     algorithm, config = folder.method()
     dimensions = Dimensions(**folder.config["dimensions"])
@@ -61,7 +67,7 @@ def _policies(folder: RunFolder, backend: str, behaviour: bool, indices: Sequenc
     load = checkpoint.load_best if which == "best" else checkpoint.load_latest
     state = load(folder.path, folder.identity).state
     policies = []
-    for index in indices:
+    for index in range(len(folder.members)) if indices is None else indices:
         own = dataclasses.replace(config, **folder.members[index].numbers)
         online, target = (forest(state, part, index) for part in ("online", "target"))
         if missing := sorted(set(algorithm.declared(own, dimensions)) - set(online)):
@@ -104,7 +110,7 @@ def evaluate_run(
     algorithm, values = folder.method()
     dimensions = Dimensions(**config["dimensions"])
     each = folder.members
-    policies = _policies(folder, backend, behaviour, range(len(each)), which)
+    policies = load_policies(folder, backend, behaviour, which)
     noise = noise_shapes(algorithm, values, dimensions)
     seeds = [member.seed for member in each]
     return evaluate(

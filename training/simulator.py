@@ -5,6 +5,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import UsageError
+
 
 def make_environment(identifier: str, **settings: Any) -> Any:
     """`gymnasium.make` of an environment ogbench registers, without checker, renderer and scratch file.
@@ -12,12 +14,19 @@ def make_environment(identifier: str, **settings: Any) -> Any:
     Args:
         identifier: a gymnasium id.
         settings: passed to the environment.
+
+    Raises:
+        UsageError: $MUJOCO_GL names no renderer that MuJoCo knows.
     """
     if "DISPLAY" not in os.environ:
         # Without a display the default renderer only warns at import; a renderer chosen by the user is kept.
         os.environ.setdefault("MUJOCO_GL", "disable")
     # The robot arm builds its action space anew, with this warning, at every access.
     warnings.filterwarnings("ignore", message=".*precision lowered by casting", category=UserWarning)
+    try:
+        import mujoco  # noqa: F401 - reads the variable
+    except RuntimeError as error:
+        raise UsageError(str(error)) from error
     import gymnasium
     import ogbench  # noqa: F401 - registers the environments
 
