@@ -67,6 +67,8 @@ class TrainOptions:
     """hand losses and gradients to torch.compile, which takes minutes; JAX always compiles"""
     nan: Literal["stop", "skip"] = "stop"
     """when a loss or gradient is not finite: keep the batch and stop, or leave its seed as it was and count"""
+    log: tuple[str, ...] = ()
+    """trackers that get a copy of metrics.jsonl: tensorboard, wandb, trackio"""
     keep: int = 2
     """how many of the newest checkpoints stay, beside the one with the highest success rate"""
     directory: Path = Path("runs")

@@ -61,7 +61,7 @@ def test_frames_are_of_the_episode_that_is_scored(run: Path, monkeypatch: pytest
 
 def test_what_is_missing_is_one_line(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollouts, "RENDERERS", ("nothing", "osmesa_of_another_world"))
-    with pytest.raises(RenderingError, match="nothing failed .*invalid value.*osmesa_of_another_world failed") as said:
+    with pytest.raises(RenderingError, match=r"nothing failed .*invalid value.*osmesa_of_another_world failed") as said:
         rollouts.render(run, tmp_path / "film.gif", 1, "torch", False, "latest")
     assert "\n" not in str(said.value)
     assert list(tmp_path.iterdir()) == []

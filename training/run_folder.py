@@ -14,6 +14,7 @@ from ..core.algorithm import Algorithm, Dimensions
 from ..core.errors import CheckpointError, UsageError
 from .members import Member, members
 from .settings import check_sweep, find_algorithm, make_config
+from .trackers import Tracker
 from .untrusted import check_types, read_object, refusing
 from .writing import writing
 
@@ -40,6 +41,7 @@ class RunFolder:
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path = path
         self.config = config
+        self.trackers: list[Tracker] = []
 
     @classmethod
     def create(cls, directory: Path, config: Mapping[str, Any]) -> "RunFolder":
@@ -134,7 +136,7 @@ class RunFolder:
         self._write_config()
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add one line to metrics.jsonl and flush it.
+        """Add one line to metrics.jsonl and flush it; then tell the trackers.
 
         Raises:
             CheckpointError: it cannot be written.
@@ -142,6 +144,8 @@ class RunFolder:
         line, file = json.dumps(record, allow_nan=False) + "\n", self.path / METRICS
         with writing(file), file.open("a", encoding="utf-8") as lines:
             lines.write(line)
+        for tracker in self.trackers:
+            tracker.put(record, [member.label for member in self.members])
 
     def records(self) -> list[dict[str, Any]]:
         """Every line of metrics.jsonl; a half-written last line is left out."""

@@ -20,6 +20,7 @@ from .data.streaming import Scheme
 from .evaluation import PATIENCE, Stepping
 from .members import Member, members
 from .protocols import find_protocol
+from .trackers import check_trackers
 
 # Hyper-parameters that lie in [0, 1], and those strictly inside; a method's record names further rates and moments.
 UNIT_INTERVAL = ("discount",)
@@ -54,6 +55,7 @@ class Settings:
     nan: Literal["stop", "skip"] = "stop"
     keep: int = KEEP
     protocol: str = "veloq"
+    log: tuple[str, ...] = ()
     portion: int = 1_000_000
     portion_every: int = 1000
     portions: Literal["episodes", "shards"] = "episodes"
@@ -128,6 +130,7 @@ def check_settings(settings: Settings) -> None:
     """Raise UsageError at the first number or choice that makes no sense."""
     find_algorithm(settings.method)
     find_protocol(settings.protocol)
+    check_trackers(settings.log)
     make_config(settings.algorithm, dataclasses.asdict(settings.config))
     check_sweep(settings.algorithm, settings.config, settings.sweep)
     for name in ("online", "warmup"):

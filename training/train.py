@@ -31,6 +31,7 @@ from .run_folder import CONFIG, RunFolder, commit, versions
 from .run_lock import only_process
 from .scoring import Scorer
 from .settings import Settings, check_settings, config_values
+from .trackers import Tracker
 from .untrusted import check_types
 from .writing import writing
 
@@ -151,6 +152,7 @@ def stored_settings(folder: RunFolder) -> Settings:
         },
         "seeds": tuple(config["seeds"]),
         "sweep": folder.sweep(),
+        "log": tuple(config.get("log", ())),
         "directory": folder.path.parent,
         "data_directory": Path(config["data_directory"]),
     }
@@ -183,11 +185,15 @@ def _session(
                 loop.fine_tuning.restore(restored.experience)
         if restored is not None:
             loop.evaluated, loop.success = restored.progress["evaluated"], restored.progress.get(checkpoint.SCORE)
+        folder.trackers = [Tracker(name, folder.path, folder.config, progress.note) for name in settings.log]
         try:
             outcome = loop.run()
         except DivergenceError:
             write_report(folder)
             raise
+        finally:
+            for tracker in folder.trackers:
+                tracker.close()
         write_report(folder)
     if stream is not None:
         stream.close()
@@ -256,6 +262,7 @@ def _description(settings: Settings, dimensions: Dimensions, data: TaskData, fou
         "config": config_values(settings.config),
         "tuned_values": found.description(),
         "seeds": list(settings.seeds),
+        "log": list(settings.log),
         "sweep": {name: list(values) for name, values in settings.sweep.items()},
         "directory": str(settings.directory),
         "data_directory": str(data.file.parent.resolve()),
