@@ -110,7 +110,7 @@ def _train(arguments: list[str]) -> int:
 
 def _settings(method: str, arguments: list[str]) -> Any:
     from .options import DEFAULT_ENV, TrainOptions, parse, peek, train_options
-    from .training.data.catalogue import find_task
+    from .training.data.catalogue import evaluated_in
     from .training.members import parse_sweep
     from .training.presets import preset
     from .training.protocols import find_protocol
@@ -118,7 +118,7 @@ def _settings(method: str, arguments: list[str]) -> Any:
 
     algorithm = find_algorithm(method)
     env, name = peek(arguments, "env", DEFAULT_ENV), peek(arguments, "preset", "quick")
-    find_task(env)
+    evaluated_in(env)
     chosen = preset(name, method, env, cast("Which", peek(arguments, "tuned", "released")))
     protocol = find_protocol(peek(arguments, "protocol", "veloq"))
     schedule = {key: value for key, value in vars(chosen).items() if key != "values"}
@@ -153,9 +153,9 @@ def _report(outcome: "Outcome") -> int:
 
     protocol = find_protocol(outcome.protocol)
     remark = "" if protocol.averaged == 1 else f"({protocol.sentence()}, protocol {protocol.name})   "
-    for name, success in (("success rate", outcome.success), ("behaviour cloning", outcome.behaviour_success)):
+    for name, success in ((outcome.title, outcome.success), ("behaviour cloning", outcome.behaviour_success)):
         if success is not None:
-            _print_rates(name, success, outcome.members, remark if name == "success rate" else "")
+            _print_rates(name, success, outcome.members, remark if name == outcome.title else "")
     print("wall time          " + ", ".join(f"{name} {value:.0f} s" for name, value in outcome.seconds.items()))
     print(f"report             {outcome.run / 'report.html'}")
     if outcome.finished:
@@ -182,6 +182,8 @@ def _evaluate(arguments: list[str]) -> int:
         raise UsageError("evaluate: name a run folder first")
     help_only = arguments[0] in ("-h", "--help")
     options = parse(EvaluateOptions, arguments if help_only else arguments[1:], "veloq evaluate RUN")
+    from .training.data.d4rl_scores import normalized_score
+    from .training.measures import SCORE, measure_of
     from .training.policies import evaluate_run
     from .training.rollouts import render, video_path
     from .training.run_folder import RunFolder
@@ -201,7 +203,11 @@ def _evaluate(arguments: list[str]) -> int:
         options.patience,
     )
     members = RunFolder.open(Path(arguments[0])).members
-    _print_rates("success rate", result.success_rate.tolist(), members, f"({options.episodes} episodes each)   ")
+    env = RunFolder.open(Path(arguments[0])).config["env"]
+    figures = result.success_rate.tolist()
+    if measure_of(env) is SCORE:
+        figures = normalized_score(env, result.returns.mean(axis=1)).tolist()
+    _print_rates(measure_of(env).title, figures, members, f"({options.episodes} episodes each)   ")
     if film is not None:
         chosen = (options.backend, options.behaviour, options.checkpoint)
         print(f"video              {render(Path(arguments[0]), film, options.video_episodes, *chosen)}")

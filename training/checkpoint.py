@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable
@@ -215,8 +216,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     check_types(path, manifest["progress"], PROGRESS, CheckpointError)
     if SCORE in manifest["progress"]:
         check_types(path, manifest["progress"], {SCORE: float}, CheckpointError)
-        if not 0 <= manifest["progress"][SCORE] <= 1:
-            raise CheckpointError(f"{path}: damaged, {SCORE} is no share")
+        if not math.isfinite(manifest["progress"][SCORE]):
+            raise CheckpointError(f"{path}: damaged, {SCORE} is not finite")
     check_types(path, manifest["files"], {STATE: str} | dict.fromkeys(manifest["files"], str), CheckpointError)
     if UPDATES in manifest["progress"]:
         check_types(path, manifest["progress"], {UPDATES: int}, CheckpointError)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .data.catalogue import find_task
+from .data.catalogue import evaluated_in
 from .randomness import derived_seed, seeded_global_generator
 from .simulator import make_environment
 
@@ -50,7 +50,8 @@ class EvaluationEnvironment:
     """One simulator of a single-task environment; episodes depend on their seed alone."""
 
     def __init__(self, env_name: str, **settings: Any) -> None:
-        self._environment = make_environment(find_task(env_name).environment, **settings)
+        identifier, own = evaluated_in(env_name)
+        self._environment = make_environment(identifier, **own, **settings)
         self.observation_size = int(self._environment.observation_space.shape[0])
         self.action_size = int(self._environment.action_space.shape[0])
 
@@ -66,7 +67,7 @@ class EvaluationEnvironment:
         clipped = np.clip(action, -1.0, 1.0)
         observation, reward, terminated, truncated, info = self._environment.step(clipped)
         met = np.asarray(observation, dtype=np.float32)
-        return Step(met, float(reward), bool(terminated), bool(truncated), bool(info["success"]))
+        return Step(met, float(reward), bool(terminated), bool(truncated), bool(info.get("success", False)))
 
     def run(self, actions: npt.NDArray[Any], positions: bool = False) -> Run:
         """Apply actions, (n, A), until the episode ends."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import ShapeError, SimulatorError, UsageError, VeloqError
-from .data.catalogue import find_task
+from .data.catalogue import evaluated_in
 from .environments import EvaluationEnvironment, borrowed_environments
 from .untrusted import one_line
 from .worker_processes import WorkerEnvironment, WorkerLostError, borrowed_workers
@@ -186,7 +186,7 @@ def evaluate(
         raise UsageError("seeds, episodes, chunk, workers and environments must be at least 1")
     if patience <= 0:
         raise UsageError(f"patience must be positive, got {patience}")
-    find_task(env_name)
+    evaluated_in(env_name)
     width = environments or (25 if "maze" in env_name else workers)
     width = min(width, episodes)
     tally = _Tally(env_name, seeds, episodes, record)

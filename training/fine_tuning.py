@@ -32,6 +32,7 @@ class Actor:
     seed: int
     environment: EvaluationEnvironment
     queue: Float32
+    sparse: bool = False
     episode: int = -1
     decision: int = 0
     length: int = 0
@@ -55,6 +56,8 @@ class Actor:
         """Execute one action; the row it gives, and return and success of an episode that ended with it."""
         action, self.queue = np.clip(self.queue[0], -1.0, 1.0), self.queue[1:]
         before, met = self.observation, self.environment.step(action)
+        if self.sparse:
+            met = met._replace(reward=-float(met.reward != 0))
         self.observation, self.length, self.total = met.observation, self.length + 1, self.total + met.reward
         labels = np.array([met.reward, not met.terminated, met.done], np.float32)
         row = Transitions(before, action, met.observation, *labels)
@@ -96,7 +99,7 @@ class FineTuning:
         self._chunk, size = settings.config.chunk, dimensions.action // settings.config.chunk
         blank = np.zeros((0, size), np.float32)
         self._actors = [
-            Actor(member.seed, environment, blank)
+            Actor(member.seed, environment, blank, settings.rewards == "sparse")
             for member, environment in zip(settings.members, environments, strict=True)
         ]
         lead, observation = (len(self._actors), settings.online), dimensions.observation

@@ -19,6 +19,7 @@ from .data.transitions import as_engine_data
 from .divergence import sound, trace
 from .fine_tuning import FineTuning
 from .interruption import Interrupted, StopRequest
+from .measures import SUCCESS, measure_of, values
 from .members import Member
 from .progress import Progress
 from .protocols import find_protocol, reported
@@ -29,7 +30,9 @@ from .settings import Settings
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a session of a run ended; success rates are per member, by the run's protocol, and None where not measured.
+    """How a session of a run ended; success rates, on D4RL scores, are per member, by the run's protocol.
+
+    They are None where not measured.
 
     `preempted` says that SIGTERM, by which schedulers take machines back, ended it early.
     """
@@ -42,6 +45,7 @@ class Outcome:
     members: tuple[Member, ...]
     seconds: Mapping[str, float]
     protocol: str
+    title: str = SUCCESS.title
     preempted: bool = False
 
 
@@ -133,10 +137,10 @@ class Loop:
         else:
             self.state, metrics, updates, ended = self.fine_tuning.run(self.state, steps)
             met = {"online": ended.record()}
-        values = {name: np.asarray(value, dtype=np.float64) for name, value in metrics.items()}
+        means = {name: np.asarray(value, dtype=np.float64) for name, value in metrics.items()}
         elapsed = time.monotonic() - began
-        self._check_finite(steps, values)
-        skipped = np.rint(values.pop("skipped", np.zeros(1)) * updates).astype(int)
+        self._check_finite(steps, means)
+        skipped = np.rint(means.pop("skipped", np.zeros(1)) * updates).astype(int)
         self.step, self.evaluated, self.success = self.step + steps, False, None
         self.seconds["training"] += elapsed
         speed = updates / max(elapsed, 1e-9)
@@ -144,8 +148,8 @@ class Loop:
         if skipped.any():
             record["skipped"] = skipped.tolist()
             self.progress.note(f"step {self.step}: {skipped.sum()} losses that were not finite were skipped")
-        self.folder.append(record | {"metrics": {name: value.tolist() for name, value in values.items()}})
-        self.progress.trained(self.step, {name: float(value.mean()) for name, value in values.items()}, speed)
+        self.folder.append(record | {"metrics": {name: value.tolist() for name, value in means.items()}})
+        self.progress.trained(self.step, {name: float(value.mean()) for name, value in means.items()}, speed)
 
     def _load_portion(self, stream: Prefetch) -> None:
         """Hand the engine the portion that begins now; the first of a session it has from the start."""
@@ -188,10 +192,10 @@ class Loop:
             scores = self.scorer.score(self._stoppable(act), episodes, picture=name if final else None)
             record = {"kind": "evaluation", "step": self.step, "policy": name, "episodes": episodes}
             records.append(record | scores)
-            self.progress.evaluated(self.step, name, scores["success"], episodes)
+            self.progress.evaluated(self.step, name, measure_of(self.settings.env).title, values(scores), episodes)
         for record in records:
             self.folder.append(record)
-        self.evaluated, self.success = True, float(np.mean(records[0]["success"]))
+        self.evaluated, self.success = True, float(np.mean(values(records[0])))
         self.seconds["evaluation"] += time.monotonic() - began
 
     def _stoppable(self, act: Any) -> Any:
@@ -215,5 +219,6 @@ class Loop:
             members,
             self.seconds,
             protocol.name,
+            measure_of(self.settings.env).title,
             preempted,
         )

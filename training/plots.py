@@ -9,6 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .measures import SUCCESS, values
 from .picture import save_picture
 
 Records = Sequence[Mapping[str, Any]]
@@ -27,9 +28,9 @@ def metric_curves(records: Records) -> dict[str, Curve]:
 
 
 def success_curve(records: Records, policy: str) -> Curve | None:
-    """Steps (N,) and success rates (N, S) of a policy; None when it was never evaluated."""
+    """Steps (N,) and success rates or scores (N, S) of a policy; None when it was never evaluated."""
     rows = [
-        (record["step"], record["success"])
+        (record["step"], values(record))
         for record in records
         if record["kind"] == "evaluation" and record["policy"] == policy
     ]
@@ -53,7 +54,7 @@ def draw_losses(records: Records, labels: Sequence[str], path: Path) -> bool:
     return True
 
 
-def draw_success(records: Records, labels: Sequence[str], path: Path) -> bool:
+def draw_success(records: Records, labels: Sequence[str], title: str, path: Path) -> bool:
     """Success rate of every seed over the updates, and the behaviour policy's level."""
     curve = success_curve(records, "method")
     if curve is None:
@@ -65,8 +66,9 @@ def draw_success(records: Records, labels: Sequence[str], path: Path) -> bool:
     if behaviour is not None:
         level = float(behaviour[1][-1].mean())
         axes.axhline(level, color="0.4", linestyle="--", label=f"behaviour cloning {level:.2f}")
-    axes.set_ylim(-0.03, 1.03)
-    axes.set_ylabel("success rate")
+    if title == SUCCESS.title:
+        axes.set_ylim(-0.03, 1.03)
+    axes.set_ylabel(title)
     axes.legend(fontsize=8)
     save_picture(figure, path)
     return True

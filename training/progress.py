@@ -56,11 +56,11 @@ class Progress:
             shown = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
             self.note(f"{self._heading()}  {shown}")
 
-    def evaluated(self, step: int, policy: str, success: Sequence[float], episodes: int) -> None:
-        """Show success rates per seed."""
+    def evaluated(self, step: int, policy: str, title: str, success: Sequence[float], episodes: int) -> None:
+        """Show success rates or scores per seed."""
         mean = sum(success) / len(success)
         seeds = f" ({', '.join(f'{value:.2f}' for value in success)})" if len(success) > 1 else ""
-        line = f"step {step}: success of the {policy} policy {mean:.2f}{seeds} over {episodes} episodes"
+        line = f"step {step}: {title} of the {policy} policy {mean:.2f}{seeds} over {episodes} episodes"
         self._success = [*self._success[-3:], line]
         if self._live is None:
             self.note(line)

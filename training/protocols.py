@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from ..core.errors import UsageError
+from .measures import values
 
 NOT_STATED: Final = "not stated"
 Noise = Literal["as in training", "none", "not stated"]
@@ -192,10 +193,10 @@ def find_protocol(name: str) -> Protocol:
 
 
 def reported(protocol: Protocol, records: Sequence[Mapping[str, Any]], policy: str) -> tuple[float, ...] | None:
-    """The success rate of each member that the protocol reports; None when the policy was never evaluated."""
-    found = [r["success"] for r in records if r["kind"] == "evaluation" and r["policy"] == policy]
+    """What the protocol reports of each member, success rate or score; None when the policy was never evaluated."""
+    found = [values(r) for r in records if r["kind"] == "evaluation" and r["policy"] == policy]
     last = found[-protocol.averaged :]
-    return tuple(sum(values) / len(values) for values in zip(*last, strict=True)) if last else None
+    return tuple(sum(each) / len(each) for each in zip(*last, strict=True)) if last else None
 
 
 def table() -> list[tuple[str, ...]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import plots
+from .measures import measure_of, values
 from .protocols import find_protocol, reported
 from .run_folder import REPORT, RunFolder
 from .writing import writing
@@ -34,9 +35,13 @@ def write_report(run: RunFolder) -> Path:
 def _written(run: RunFolder) -> Path:
     records = run.records()
     labels = [member.label for member in run.members]
-    sections = [_headline(run.config, records), _success_table(labels, records), _protocol(run.config, records)]
-    if plots.draw_success(records, labels, run.path / "success.png"):
-        sections.append("<h2>Success</h2>" + _image(run.path / "success.png", "success rate over the updates"))
+    sections = [_headline(run.config, records), _success_table(run.config, labels, records)]
+    sections.append(_protocol(run.config, records))
+    title = measure_of(run.config["env"]).title
+    if plots.draw_success(records, labels, title, run.path / "success.png"):
+        sections.append(
+            f"<h2>{title.capitalize()}</h2>" + _image(run.path / "success.png", f"{title} over the updates")
+        )
     for name, caption in CAPTIONS.items():
         picture = run.path / f"rollouts-{name}.png"
         if picture.is_file():
@@ -73,23 +78,24 @@ def _headline(config: Mapping[str, Any], records: plots.Records) -> str:
     )
 
 
-def _success_table(labels: Sequence[str], records: plots.Records) -> str:
+def _success_table(config: Mapping[str, Any], labels: Sequence[str], records: plots.Records) -> str:
     rows = []
     for policy, caption in CAPTIONS.items():
         found = [r for r in records if r["kind"] == "evaluation" and r["policy"] == policy]
         if found:
             last = found[-1]
-            values = "".join(f"<td class='number'>{value:.2f}</td>" for value in last["success"])
-            mean = sum(last["success"]) / len(labels)
+            cells = "".join(f"<td class='number'>{value:.2f}</td>" for value in values(last))
+            mean = sum(values(last)) / len(labels)
             rows.append(
                 f"<tr><td>{caption}</td><td class='number'>{last['step']}</td>"
-                f"<td class='number'>{last['episodes']}</td>{values}<td class='number'><b>{mean:.2f}</b></td></tr>"
+                f"<td class='number'>{last['episodes']}</td>{cells}<td class='number'><b>{mean:.2f}</b></td></tr>"
             )
     if not rows:
         return "<p>Nothing was evaluated yet.</p>"
     heads = "".join(f"<th>{html.escape(label)}</th>" for label in labels)
+    title = measure_of(config["env"]).title
     return (
-        f"<table><tr><th>success rate of</th><th>updates</th><th>episodes</th>{heads}<th>mean</th></tr>"
+        f"<table><tr><th>{title} of</th><th>updates</th><th>episodes</th>{heads}<th>mean</th></tr>"
         f"{''.join(rows)}</table>"
     )
 

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.algorithm import Algorithm, Dimensions
+from .data.d4rl_scores import normalized_score
 from .evaluation import EvaluationResult, NoiseShapes, Policy, evaluate
+from .measures import SCORE, measure_of
 from .settings import Settings
 from .writing import writing
 
@@ -56,9 +58,13 @@ class Scorer:
         )
         if picture is not None:
             self._draw(picture, result)
-        return {
+        returns = result.returns.mean(axis=1)
+        scores = {}
+        if measure_of(settings.env) is SCORE:
+            scores[SCORE.key] = normalized_score(settings.env, returns).tolist()
+        return scores | {
             "success": result.success_rate.tolist(),
-            "returns": result.returns.mean(axis=1).tolist(),
+            "returns": returns.tolist(),
             "lengths": result.lengths.mean(axis=1).tolist(),
             "seconds": result.seconds,
         }

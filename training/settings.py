@@ -16,6 +16,7 @@ from ..core.engine import Precision
 from ..core.errors import UsageError
 from ..core.hyper_parameters import configs_of
 from .checkpoint import KEEP
+from .data.d4rl_tasks import Rewards
 from .data.streaming import Scheme
 from .evaluation import PATIENCE, Stepping
 from .members import Member, members
@@ -56,6 +57,7 @@ class Settings:
     keep: int = KEEP
     protocol: str = "veloq"
     log: tuple[str, ...] = ()
+    rewards: Rewards = "raw"
     portion: int = 1_000_000
     portion_every: int = 1000
     portions: Literal["episodes", "shards"] = "episodes"
@@ -162,6 +164,7 @@ def check_settings(settings: Settings) -> None:
         ("tuned", typing.get_args(Which)),
         ("nan", ("stop", "skip")),
         ("portions", typing.get_args(Scheme)),
+        ("rewards", typing.get_args(Rewards)),
         ("stepping", typing.get_args(Stepping)),
     ):
         if getattr(settings, name) not in choices:

@@ -1,5 +1,6 @@
-"""Making OGBench environments without their side effects."""
+"""Making simulated environments without their side effects."""
 
+import importlib.util
 import os
 import warnings
 from pathlib import Path
@@ -9,14 +10,14 @@ from ..core.errors import UsageError
 
 
 def make_environment(identifier: str, **settings: Any) -> Any:
-    """`gymnasium.make` of an environment ogbench registers, without checker, renderer and scratch file.
+    """`gymnasium.make` of an environment of ogbench, gymnasium or gymnasium-robotics, without side effects.
 
     Args:
         identifier: a gymnasium id.
         settings: passed to the environment.
 
     Raises:
-        UsageError: $MUJOCO_GL names no renderer that MuJoCo knows.
+        UsageError: $MUJOCO_GL names no renderer that MuJoCo knows, or a package is missing.
     """
     if "DISPLAY" not in os.environ:
         # Without a display the default renderer only warns at import; a renderer chosen by the user is kept.
@@ -29,6 +30,15 @@ def make_environment(identifier: str, **settings: Any) -> Any:
         raise UsageError(str(error)) from error
     import gymnasium
     import ogbench  # noqa: F401 - registers the environments
+
+    if identifier.startswith("Adroit"):
+        if importlib.util.find_spec("gymnasium_robotics") is None:
+            raise UsageError(f"{identifier} needs gymnasium-robotics: pip install 'veloq[robotics]'")
+        import gymnasium_robotics
+
+        gymnasium.register_envs(gymnasium_robotics)
+    # What D4RL's data was made in is old on purpose.
+    warnings.filterwarnings("ignore", message=".*is out of date", category=DeprecationWarning)
 
     environment: Any = gymnasium.make(identifier, disable_env_checker=True, **settings)
     if "maze" in identifier or "antsoccer" in identifier:

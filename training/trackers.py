@@ -83,7 +83,7 @@ def scalars(record: Mapping[str, Any], labels: Sequence[str]) -> Iterator[tuple[
         groups = {f"training/{name}": values for name, values in record["metrics"].items()}
         groups |= {f"online/{name}": values for name, values in record.get("online", {}).items()}
     else:
-        names = ("success", "returns", "lengths")
+        names = ("success", "score", "returns", "lengths")
         groups = {f"evaluation/{record['policy']}/{name}": record[name] for name in names if name in record}
     for name, values in groups.items():
         for label, value in zip(labels, values, strict=True):

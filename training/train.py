@@ -16,10 +16,11 @@ from . import checkpoint
 from .backends import check_device, engine_class
 from .data import load_task, make
 from .data.catalogue import Task, find_task
+from .data.d4rl_tasks import D4RLTask, find_d4rl_task, load_d4rl_task
 from .data.files import data_directory, read_manifest, sha256, train_path
 from .data.mapped import MANIFEST, is_mapped
 from .data.streaming import Prefetch, Stream
-from .data.transitions import as_engine_data
+from .data.transitions import as_engine_data, sparse
 from .environments import borrowed_environments
 from .fine_tuning import FineTuning
 from .interruption import StopRequest
@@ -39,7 +40,10 @@ from .writing import writing
 STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "device", "data_directory"), str)
 
 # Settings that runs of earlier versions did not store.
-NEWER = ("stepping", "patience", "keep", "protocol", "portion", "portion_every", "portions", "online", "warmup", "utd")
+NEWER = (
+    *("rewards", "stepping", "patience", "keep", "protocol"),
+    *("portion", "portion_every", "portions", "online", "warmup", "utd"),
+)
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,10 @@ def _session(
 
 
 def _task_data(settings: Settings, console: Console, step: int) -> TaskData:
+    if (d4rl_task := find_d4rl_task(settings.env)) is not None:
+        return _d4rl(settings, d4rl_task, console)
+    if settings.rewards in ("iql", "dql"):
+        raise UsageError(f"rewards: {settings.rewards} is a choice of D4RL's tasks; OGBench's are raw or sparse")
     task = find_task(settings.env)
     data_set = task.data_set
     file = train_path(data_directory(settings.data_directory), data_set.name)
@@ -216,13 +224,25 @@ def _task_data(settings: Settings, console: Console, step: int) -> TaskData:
             console=console,
         )
     rows = load_task(settings.env, settings.data_directory, console=console)
+    if settings.rewards == "sparse":
+        rows = dataclasses.replace(rows, rewards=sparse(rows.rewards), origin=f"{rows.origin}, sparse rewards")
     manifest = read_manifest(file)
     digest = sha256(file) if manifest is None else manifest["sha256"][file.name]
     return TaskData(as_engine_data(rows), file, digest, rows.origin, manifest)
 
 
+def _d4rl(settings: Settings, task: D4RLTask, console: Console) -> TaskData:
+    directory = data_directory(settings.data_directory)
+    rows = load_d4rl_task(task, directory, settings.rewards)
+    console.print(f"{task.name}: {task.remark}", highlight=False, soft_wrap=True)
+    file = directory / task.file_name
+    return TaskData(as_engine_data(rows), file, sha256(file), rows.origin, None)
+
+
 def _streamed(settings: Settings, task: Task, folder: Path, step: int) -> TaskData:
     """The portion of a memory-mapped set that is due at a step; its manifest's hash stands for all files."""
+    if settings.rewards != "raw":
+        raise UsageError(f"rewards: {settings.rewards} is not a choice for portions of {folder}")
     stream = Stream(folder, task, settings.portion, settings.portions, settings.seeds[0])
     due = Prefetch(stream)
     rows = due.portion(step // settings.portion_every)

@@ -2,10 +2,12 @@
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ...core.errors import UsageError
+from .d4rl_tasks import find_d4rl_task
 
 Family = Literal["pointmaze", "cube", "scene", "puzzle", "other"]
 TASKS_PER_ENVIRONMENT = 5
@@ -101,10 +103,22 @@ def find_task(name: str) -> Task:
         UsageError: the name is unknown; the message lists the nearest names.
     """
     match = _SINGLETASK.match(name)
+    if match is None and find_d4rl_task(name) is not None:
+        raise UsageError(f"{name}: a task of D4RL, this is for OGBench's")
     data_set = DATA_SETS.get(f"{match['body']}-v0") if match else None
     if match is None or data_set is None:
         raise UsageError(f"unknown environment {name!r}{_suggestion(name, task_names())}")
     return Task(name, data_set, int(match["task"] or 0))
+
+
+def evaluated_in(name: str) -> tuple[str, Mapping[str, Any]]:
+    """The gymnasium id of a task of OGBench or D4RL, and what it is made with.
+
+    Raises:
+        UsageError: the name is unknown.
+    """
+    found = find_d4rl_task(name)
+    return (find_task(name).environment, {}) if found is None else (found.environment, found.settings)
 
 
 def task_names() -> list[str]:
