@@ -4,8 +4,9 @@
 #   bench/gpu.sh [--device cuda|cpu] [--seconds N] [--updates N] [--seeds N] [--out FOLDER] [-- TRAIN_OPTION ...]
 #
 # Works in slices: each call does what is left for at most --seconds (default 540) and exits with 3 while something is
-# left, 0 when all is done; call it again with the same FOLDER (default $OUT, else gpu-results) to go on. A training
-# run stops at the end of a slice by SIGTERM, which leaves a checkpoint. $PYTHON names the interpreter that has veloq.
+# left, with 0 when all is done and with 1 when it is and a step failed or outlasts a slice; call it again with the same
+# FOLDER (default $OUT, else gpu-results) to go on. A training run stops at the end of a slice by SIGTERM, which leaves
+# a checkpoint. $PYTHON names the interpreter that has veloq.
 set -euo pipefail
 
 began=$SECONDS device=cuda seconds=540 updates=1000000 seeds=8 out=${OUT:-gpu-results} extra=()
@@ -107,4 +108,9 @@ train() {
 
 train qam
 train fql
+failed=$(grep -L '^exit 0$' "$out"/*.done || true)
+if [ -n "$failed" ]; then
+  for file in $failed; do echo "did not end well: $(basename "$file" .done), $(cat "$file") (124: longer than a slice)"; done
+  exit 1
+fi
 echo "all done: $out"

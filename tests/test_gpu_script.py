@@ -61,6 +61,11 @@ def test_it_ends_in_slices_and_each_step_is_done_once(folder: Path) -> None:
     again = script(folder, updates=200)
     assert (again.returncode, again.stdout.count("==")) == (0, 0)
 
+    # What did not end well is named at the end of every call.
+    (folder / "out" / "bench.done").write_text("exit 124\n")
+    failed = script(folder, updates=200)
+    assert (failed.returncode, failed.stdout) == (1, "did not end well: bench, exit 124 (124: longer than a slice)\n")
+
     # As if the last slice had ended here: the run goes on where it was, until this slice ends.
     (folder / "out" / "qam.done").unlink()
     cut = script(folder, updates=10**9, seconds=8)
