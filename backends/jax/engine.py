@@ -131,7 +131,7 @@ class Engine:
 
     def drawn(self, step: int) -> tuple[Batch, dict[str, npt.NDArray[Any]]]:
         """Batch and noise of update number `step`, as NumPy arrays with a leading seed axis."""
-        return drawn(self._recipe, self._config, step, self._keys, self._sources)
+        return drawn(self._recipe, self._numbers, step, self._keys, self._sources)
 
     def finite(self, state: State) -> npt.NDArray[np.bool_]:
         """Whether every parameter, average and moment of each seed is finite, (S,)."""

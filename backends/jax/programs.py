@@ -164,17 +164,25 @@ def _update(recipe: Recipe, config: Any, state: State, key: Array, source: Sourc
         return advance(algorithm, config, declared, state, batch, noise, recipe.skip)
 
 
-def drawn(recipe: Recipe, config: Any, step: int, keys: Array, sources: Sequence[Source]) -> tuple[Any, Any]:
+def drawn(recipe: Recipe, numbers: Numbers, step: int, keys: Array, sources: Sequence[Source]) -> tuple[Any, Any]:
     """Batch and noise of update number `step`, with the seed axis."""
-
-    def of_seed(key: Array, source: Source) -> tuple[Batch, dict[str, Array]]:
-        return _drawn(recipe, config, jnp.int32(step), key, source)
-
-    every = jax.vmap(of_seed, (0, SEED_AXIS))
-    share = keys.shape[0] // len(sources)
-    parts = [every(keys[at * share : (at + 1) * share], source) for at, source in enumerate(sources)]
+    share, every = keys.shape[0] // len(sources), compiled_draws(recipe)
+    parts = []
+    for at, source in enumerate(sources):
+        own = slice(at * share, (at + 1) * share)
+        parts.append(every(np.int32(step), {name: value[own] for name, value in numbers.items()}, keys[own], source))
     joined: tuple[Any, Any] = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     return joined
+
+
+@functools.lru_cache(maxsize=KEPT)
+def compiled_draws(recipe: Recipe) -> Callable[..., tuple[Any, Any]]:
+    """(step, numbers, keys, source) -> batch and noise, with the seed axis."""
+
+    def of_seed(step: Array, numbers: Numbers, key: Array, source: Source) -> tuple[Batch, dict[str, Array]]:
+        return _drawn(recipe, with_numbers(recipe.config, numbers), step, key, source)
+
+    return jax.jit(jax.vmap(of_seed, (None, 0, 0, SEED_AXIS)))
 
 
 def _drawn(recipe: Recipe, config: Any, step: Array, key: Array, source: Source) -> tuple[Batch, dict[str, Array]]:
