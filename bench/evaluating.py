@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..training.evaluation import evaluate
+from ..training.evaluation import Stepping, evaluate
 from ..training.scoring import noise_shapes
 from .sizes import SIZES, problem
 
@@ -14,7 +14,7 @@ ENVIRONMENTS = (1, 2, 4, 8)
 def evaluation(episodes: int = 8, workers: int = 2, environments: tuple[int, ...] = ENVIRONMENTS) -> Iterator[Any]:
     """QAM's untrained policy at the quick size; the first row is the sequential way: one environment, one thread.
 
-    Untrained, so that every episode runs to its limit of steps and all rows step the simulator equally often.
+    The last row of each backend steps the most environments in processes. Untrained, so that every episode runs to its limit of steps and all rows step the simulator equally often.
     """
     chosen = problem("qam", "quick")
     for backend in ("jax", "torch"):
@@ -25,15 +25,17 @@ def evaluation(episodes: int = 8, workers: int = 2, environments: tuple[int, ...
         def policy(observations: Any, drawn: Any, engine: Any = engine, state: Any = state) -> Any:
             return engine.act(state, observations, drawn)
 
-        for count in environments:
-            threads = min(workers, count)
+        ways: list[tuple[int, Stepping]] = [(count, "threads") for count in environments]
+        for count, stepping in [*ways, (environments[-1], "processes")]:
+            stepped_by, common = min(workers, count), (chosen.config.chunk, noise)
             # Once unmeasured: it makes the environments and compiles the policy.
-            evaluate(ENV, policy, (0,), count, chosen.config.chunk, noise, threads, environments=count)
-            result = evaluate(ENV, policy, (0,), episodes, chosen.config.chunk, noise, threads, environments=count)
+            for played in (count, episodes):
+                result = evaluate(ENV, policy, (0,), played, *common, stepped_by, environments=count, stepping=stepping)
             yield {
                 "backend": backend,
                 "environments": count,
-                "workers": threads,
+                "workers": stepped_by,
+                "stepping": stepping,
                 "episodes": episodes,
                 "steps": int(result.lengths.sum()),
                 "seconds": result.seconds,

@@ -147,13 +147,14 @@ def _evaluation(run: Run) -> str:
     for row in run["sections"]["evaluation"]:
         speed = row["episodes"] / row["seconds"]
         alone.setdefault(row["backend"], speed)
-        cells = [row["backend"], row["environments"], row["workers"], f"{speed:.2f}"]
+        workers = f"{row['workers']} {row.get('stepping', 'threads')}"
+        cells = [row["backend"], row["environments"], workers, f"{speed:.2f}"]
         rows.append([*cells, f"{row['steps'] / row['seconds']:.0f}", _ratio(speed, alone[row["backend"]])])
     return "\n\n".join(
         [
             "QAM's untrained policy of the quick size on pointmaze-medium, episodes to their limit; the control is one "
             "environment with a policy call for each of its decisions.",
-            _table(["backend", "environments", "threads", "episodes/s", "steps/s", "of control's speed"], rows),
+            _table(["backend", "environments", "workers", "episodes/s", "steps/s", "of control's speed"], rows),
         ]
     )
 
