@@ -14,7 +14,8 @@ ENVIRONMENTS = (1, 2, 4, 8)
 def evaluation(episodes: int = 8, workers: int = 2, environments: tuple[int, ...] = ENVIRONMENTS) -> Iterator[Any]:
     """QAM's untrained policy at the quick size; the first row is the sequential way: one environment, one thread.
 
-    The last row of each backend steps the most environments in processes. Untrained, so that every episode runs to its limit of steps and all rows step the simulator equally often.
+    The last row of each backend steps the most environments in processes. Untrained, so that every episode runs to its
+    limit of steps and all rows step the simulator equally often.
     """
     chosen = problem("qam", "quick")
     for backend in ("jax", "torch"):

@@ -53,7 +53,9 @@ class Handler(BaseHTTPRequestHandler):
             begin = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
         self.server.begins.append(begin)
         if begin >= len(content):
-            self.send_error(416)
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(content)}")
+            self.end_headers()
             return
         self.send_response(206 if begin else 200)
         if begin:
@@ -94,6 +96,13 @@ def test_what_came_is_kept_for_the_next_command(
     server.breaks_after = None
     assert fetch(f"{server.address}/file", tmp_path / "file", lambda *_: None).read_bytes() == CONTENT
     assert server.begins == [0, 1000]
+
+
+def test_a_file_that_came_whole_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
+    """As when the other file of a data set broke off."""
+    for _ in range(2):
+        assert fetch(f"{server.address}/file", tmp_path / "file", lambda *_: None).read_bytes() == CONTENT
+    assert server.begins == [0, len(CONTENT)]
 
 
 @pytest.mark.parametrize("change", ["no ranges", "new version", "another address", "too much is there"])

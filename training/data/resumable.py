@@ -87,6 +87,8 @@ def _continue(url: str, partial: Path, report: Report) -> None:
     except urllib.error.HTTPError as error:
         if error.code != RANGE_NOT_SATISFIABLE or not have:
             raise
+        if error.headers["Content-Range"] == f"bytes */{have['bytes']}":
+            return None  # nothing is left to fetch
         partial.unlink()
         return _continue(url, partial, report)
     with response:
