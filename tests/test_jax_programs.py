@@ -15,6 +15,7 @@ from veloq.backends.jax import engine as engine_module
 from veloq.backends.jax import programs
 from veloq.backends.jax.engine import Engine
 from veloq.core.algorithm import Algorithm
+from veloq.core.engine import Transitions
 from veloq.core.errors import DomainError, UsageError
 from veloq.core.hyper_parameters import numbers, with_numbers
 from veloq.verification.assertions import assert_at_most
@@ -108,6 +109,29 @@ def test_each_seed_of_a_sweep_has_its_own_numbers(form: Any, monkeypatch: pytest
             if path.startswith(("online", "target")):
                 assert_at_most(np.abs(flat[path][index] - wanted[0]), drift(case, wanted[0], 4), path)
     assert any(not np.array_equal(*leaf) for path, leaf in flat.items() if path.startswith("online"))
+
+
+def test_experience_is_the_same_at_once_and_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, where all seeds share one buffer and one program, beside a CPU, where each has its own."""
+    found, drawn = [], []
+    rng = np.random.default_rng(0)
+    rows = Transitions(*(rng.uniform(size=(2, 6, *part.shape[1:])).round(2) for part in TRANSITIONS))
+    rows = rows._replace(terminals=(rows.terminals > 0.7).astype(np.float32))
+    case = method_case(PROBE, 0, learning_rate=CONFIG.learning_rate, hidden=CONFIG.hidden)
+    for form in (programs.in_turn, programs.together):
+        monkeypatch.setattr(engine_module, "in_turn", form)
+        engine = Engine(PROBE, CONFIG, DIMENSIONS, TRANSITIONS, (6, 7), room=8, balanced=True)
+        state = engine.initial()
+        for begin, end in ((0, 5), (5, 6)):
+            engine.write(Transitions(*(part[:, begin:end] for part in rows)))
+            state, _ = engine.run(state, 2)
+        found.append(engine.export(state))
+        drawn.append(engine.drawn(7)[0])
+    assert all(np.array_equal(*pair) for pair in zip(*drawn, strict=True))
+    for path, wanted in found[0].items():
+        if path.startswith(("online", "target")):
+            assert_at_most(np.abs(found[1][path] - wanted), drift(case, wanted, 4), path)
+    assert any(not np.array_equal(*leaf) for path, leaf in found[0].items() if path.startswith("online"))
 
 
 @pytest.mark.parametrize(
