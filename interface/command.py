@@ -28,6 +28,7 @@ USAGE = """usage: veloq COMMAND [OPTIONS]
   data info NAME|FILE   shapes, episodes, lengths and returns of a data file
   data check FILE       what is wrong with a data file, one line each
   data convert FILE...  npz files as one folder of memory-mapped arrays
+  data train-expert ant the ant that collects antmaze data
   verify                check every kernel and identity
   bench                 time kernels, updates and evaluation on this machine
   list WHAT             methods, envs, kernels or protocols

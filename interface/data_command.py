@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .core.errors import UsageError
-from .options import DataConvertOptions, DataDirectory, DataInfoOptions, DataOptions, parse
+from .options import DataConvertOptions, DataDirectory, DataExpertOptions, DataInfoOptions, DataOptions, parse
 
 HELP = ("-h", "--help")
 FAULTY = 1
@@ -25,11 +25,12 @@ def run(arguments: list[str]) -> int:
         "info": _info,
         "check": _check,
         "convert": _convert,
+        "train-expert": _train_expert,
     }
     if not arguments or arguments[0] not in commands:
         raise UsageError(
-            "data: the commands are `veloq data list`, `make NAME`, `fetch NAME`, `info NAME|FILE`, `check FILE` and "
-            "`convert FILE...`"
+            "data: the commands are `veloq data list`, `make NAME`, `fetch NAME`, `info NAME|FILE`, `check FILE`, "
+            "`convert FILE...` and `train-expert ant`"
         )
     return commands[arguments[0]](arguments[1:])
 
@@ -49,6 +50,7 @@ def _make(arguments: list[str]) -> int:
         options.data_directory,
         Console(),
         options.source,
+        options.expert,
     )
     print(path)
     return 0
@@ -111,6 +113,21 @@ def _convert(arguments: list[str]) -> int:
 
     print(convert(files, options.output or files[0].with_suffix(""), Console()))
     return 0
+
+
+def _train_expert(arguments: list[str]) -> int:
+    name, rest = _split(arguments, "data train-expert: name the body first, which can only be ant")
+    options = parse(DataExpertOptions, rest, "veloq data train-expert ant")
+    if name not in ("", "ant"):
+        raise UsageError(f"data train-expert: expected ant, got {name!r}")
+    from .command import main
+
+    words = ["train", "rlpd", "--env", "ant-xy", "--updates", "0", "--online", str(options.steps), "--warmup", "0"]
+    words += ["--evaluate-every", str(max(1, options.steps // 20)), "--curve-episodes", "5", "--episodes", "10"]
+    words += ["--backend", options.backend, "--first-seed", str(options.seed), "--directory", str(options.directory)]
+    # Soft actor-critic's usual sizes; mean minus one deviation of two critics is their minimum.
+    words += ["--config.hidden", "256", "256", "--config.critics", "2", "--config.rho", "1", "--config.chunk", "1"]
+    return main(words)
 
 
 def _split(arguments: list[str], complaint: str) -> tuple[str, list[str]]:

@@ -151,6 +151,8 @@ class DataOptions:
     """where the files go; default $VELOQ_DATA or `data`"""
     source: Literal["auto", "official", "regenerate"] = "auto"
     """auto prefers an official file"""
+    expert: Path | None = None
+    """run of `veloq data train-expert ant`, by which antmaze data sets are made"""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,20 @@ class DataInfoOptions:
     """draw histograms of lengths and returns into this PNG file"""
     data_directory: Path | None = None
     """where named data sets are; default $VELOQ_DATA or `data`"""
+
+
+@dataclass(frozen=True)
+class DataExpertOptions:
+    """Train the ant that collects antmaze data: soft actor-critic, online, towards directions it is told."""
+
+    steps: int = 400_000
+    """environment steps, one update each"""
+    backend: Literal["jax", "torch"] = "jax"
+    """who computes"""
+    seed: int = 0
+    """of the run"""
+    directory: Path = Path("runs")
+    """where the run goes; `veloq train --resume RUN --online STEPS` goes on"""
 
 
 @dataclass(frozen=True)

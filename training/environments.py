@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .data.catalogue import evaluated_in
+from .data.expert_tasks import EXPERT_TASKS
+from .directed_ant import DirectedAnt
 from .randomness import derived_seed, seeded_global_generator
 from .simulator import make_environment
 
@@ -52,6 +54,8 @@ class EvaluationEnvironment:
     def __init__(self, env_name: str, **settings: Any) -> None:
         identifier, own = evaluated_in(env_name)
         self._environment = make_environment(identifier, **own, **settings)
+        if env_name in EXPERT_TASKS:
+            self._environment = DirectedAnt(self._environment)
         self.observation_size = int(self._environment.observation_space.shape[0])
         self.action_size = int(self._environment.action_space.shape[0])
 

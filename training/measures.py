@@ -1,29 +1,34 @@
-"""What an evaluation is judged by: OGBench's success rate, or D4RL's normalised score."""
+"""What an evaluation is judged by: OGBench's success rate, D4RL's normalised score, or an expert's return."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .data.d4rl_tasks import find_d4rl_task
+from .data.expert_tasks import EXPERT_TASKS
 
 
 @dataclass(frozen=True)
 class Measure:
-    """`key` in the records of evaluations; `title` for people."""
+    """`key` in the records of evaluations, which name it; `title` for people."""
 
     key: str
     title: str
 
 
 SUCCESS, SCORE = Measure("success", "success rate"), Measure("score", "normalised score")
+RETURN = Measure("returns", "return")
 
 
 def measure_of(env_name: str) -> Measure:
     """What runs on an environment are judged by."""
+    if env_name in EXPERT_TASKS:
+        return RETURN
     return SUCCESS if find_d4rl_task(env_name) is None else SCORE
 
 
 def values(record: Mapping[str, Any]) -> Sequence[float]:
     """An evaluation's figure of each member, by the measure of its environment."""
-    found: Sequence[float] = record[SCORE.key] if SCORE.key in record else record[SUCCESS.key]
+    key = record.get("measure", SUCCESS.key)
+    found: Sequence[float] = record[key]
     return found

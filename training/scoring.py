@@ -59,8 +59,9 @@ class Scorer:
         if picture is not None:
             self._draw(picture, result)
         returns = result.returns.mean(axis=1)
-        scores = {}
-        if measure_of(settings.env) is SCORE:
+        measure = measure_of(settings.env)
+        scores: dict[str, Any] = {"measure": measure.key}
+        if measure is SCORE:
             scores[SCORE.key] = normalized_score(settings.env, returns).tolist()
         return scores | {
             "success": result.success_rate.tolist(),

@@ -29,7 +29,8 @@ def make_environment(identifier: str, **settings: Any) -> Any:
     except RuntimeError as error:
         raise UsageError(str(error)) from error
     import gymnasium
-    import ogbench  # noqa: F401 - registers the environments
+    import ogbench
+    import ogbench.online_locomotion  # noqa: F401 - and the bodies in the open
 
     if identifier.startswith("Adroit"):
         if importlib.util.find_spec("gymnasium_robotics") is None:

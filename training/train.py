@@ -1,12 +1,15 @@
 """Starting and resuming runs: everything is checked and loaded before the run folder appears."""
 
 import dataclasses
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 
 from ..core.algorithm import Dimensions
@@ -17,6 +20,7 @@ from .backends import check_device, engine_class
 from .data import load_task, make
 from .data.catalogue import Task, find_task
 from .data.d4rl_tasks import D4RLTask, find_d4rl_task, load_d4rl_task
+from .data.expert_tasks import EXPERT_TASKS, uniform_rows
 from .data.files import data_directory, read_manifest, sha256, train_path
 from .data.mapped import MANIFEST, is_mapped
 from .data.streaming import Prefetch, Stream
@@ -207,6 +211,9 @@ def _session(
 def _task_data(settings: Settings, console: Console, step: int) -> TaskData:
     if (d4rl_task := find_d4rl_task(settings.env)) is not None:
         return _d4rl(settings, d4rl_task, console)
+    if settings.env in EXPERT_TASKS:
+        rows = uniform_rows(settings.env)
+        return TaskData(as_engine_data(rows), Path(settings.env), _digest(rows.rewards), rows.origin, None)
     if settings.rewards in ("iql", "dql"):
         raise UsageError(f"rewards: {settings.rewards} is a choice of D4RL's tasks; OGBench's are raw or sparse")
     task = find_task(settings.env)
@@ -229,6 +236,10 @@ def _task_data(settings: Settings, console: Console, step: int) -> TaskData:
     manifest = read_manifest(file)
     digest = sha256(file) if manifest is None else manifest["sha256"][file.name]
     return TaskData(as_engine_data(rows), file, digest, rows.origin, manifest)
+
+
+def _digest(column: npt.NDArray[np.float32]) -> str:
+    return hashlib.sha256(column.tobytes()).hexdigest()
 
 
 def _d4rl(settings: Settings, task: D4RLTask, console: Console) -> TaskData:
@@ -270,7 +281,8 @@ def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: 
         varied=[member.numbers for member in settings.members],
         skip=settings.nan == "skip",
         room=settings.online,
-        balanced=settings.algorithm.balanced,
+        # An expert has no data of others: all of it is its own experience.
+        balanced=settings.algorithm.balanced and settings.env not in EXPERT_TASKS,
         **options,
     )
     return engine

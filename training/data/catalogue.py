@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ...core.errors import UsageError
 from .d4rl_tasks import find_d4rl_task
+from .expert_tasks import EXPERT_TASKS
 
 Family = Literal["pointmaze", "cube", "scene", "puzzle", "other"]
 TASKS_PER_ENVIRONMENT = 5
@@ -112,11 +113,13 @@ def find_task(name: str) -> Task:
 
 
 def evaluated_in(name: str) -> tuple[str, Mapping[str, Any]]:
-    """The gymnasium id of a task of OGBench or D4RL, and what it is made with.
+    """The gymnasium id of a task of OGBench or D4RL or of an expert's, and what it is made with.
 
     Raises:
         UsageError: the name is unknown.
     """
+    if name in EXPERT_TASKS:
+        return EXPERT_TASKS[name], {}
     found = find_d4rl_task(name)
     return (find_task(name).environment, {}) if found is None else (found.environment, found.settings)
 

@@ -1,5 +1,6 @@
 """`veloq data make`: the official file when it can be had, else the same protocol run again."""
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ...core.errors import DataError, UsageError
-from . import manipulation, pointmaze
+from . import antmaze, manipulation, pointmaze
 from .catalogue import DataSet, find_data_set
 from .collection import TRAIN, VALIDATION, CollectorFactory, Episode, collect_episodes, episode_seeds, stack
 from .download import download
@@ -41,6 +42,7 @@ def make(
     directory: Path | None = None,
     console: Console | None = None,
     source: Source = "auto",
+    expert: Path | None = None,
 ) -> Path:
     """Put a data set in place and return the path of its training file.
 
@@ -52,6 +54,7 @@ def make(
         workers: processes that collect; the rows do not depend on it.
         directory: where the files go; default $VELOQ_DATA or `data`.
         console: where progress is told; None for silence.
+        expert: run of `veloq data train-expert ant`, by which ant-maze data sets can be made.
         source: "auto" prefers an official file, "regenerate" never looks for one, "official" insists on one.
 
     Raises:
@@ -61,6 +64,11 @@ def make(
     data_set = find_data_set(name)
     if (transitions is not None and transitions < 1) or workers < 1 or seed < 0:
         raise UsageError("transitions and workers must be at least 1 and the seed not negative")
+    collector = COLLECTORS.get(data_set.family)
+    if expert is not None:
+        if not data_set.name.startswith("antmaze"):
+            raise UsageError(f"expert: {data_set.name} needs none, only antmaze data sets do")
+        collector = partial(antmaze.make_collector, expert=expert)
     directory = data_directory(directory)
     console = console or Console(quiet=True)
     train = train_path(directory, data_set.name)
@@ -72,12 +80,13 @@ def make(
         if refusal is None:
             _say(console, f"downloaded the official {data_set.name} to {train}")
             return train
-        if source == "official" or data_set.family == "other":
+        if source == "official" or collector is None:
             raise DataError(f"{data_set.name}: the official file cannot be downloaded ({refusal})")
         _say(console, f"no official file ({refusal}); collecting it again by the published protocol")
-    if data_set.family not in COLLECTORS:
-        raise DataError(f"{data_set.name}: its behaviour policy is not published, it can only be downloaded")
-    _regenerate(data_set, train, episodes, seed, workers, console)
+    if collector is None:
+        hint = "; or name an --expert" if data_set.name.startswith("antmaze") else ""
+        raise DataError(f"{data_set.name}: its behaviour policy is not published, it can only be downloaded{hint}")
+    _regenerate(data_set, collector, train, episodes, seed, workers, console)
     return train
 
 
@@ -108,7 +117,15 @@ def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Co
     return True
 
 
-def _regenerate(data_set: DataSet, train: Path, episodes: int, seed: int, workers: int, console: Console) -> None:
+def _regenerate(
+    data_set: DataSet,
+    collector: CollectorFactory,
+    train: Path,
+    episodes: int,
+    seed: int,
+    workers: int,
+    console: Console,
+) -> None:
     validation = max(1, episodes // 10)
     seeds = episode_seeds(seed, TRAIN, episodes) + episode_seeds(seed, VALIDATION, validation)
     collected: list[Episode] = []
@@ -121,7 +138,7 @@ def _regenerate(data_set: DataSet, train: Path, episodes: int, seed: int, worker
     )
     with bar:
         task = bar.add_task(f"{data_set.name} episodes", total=len(seeds))
-        for episode in collect_episodes(COLLECTORS[data_set.family], data_set, seeds, workers):
+        for episode in collect_episodes(collector, data_set, seeds, workers):
             collected.append(stack([episode]))
             bar.advance(task)
     train_rows = stack(collected[:episodes])

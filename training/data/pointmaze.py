@@ -40,8 +40,7 @@ class PointMazeCollector:
         columns: dict[str, list[Any]] = {k: [] for k in ("observations", "actions", "terminals", "qpos", "qvel")}
         done = False
         while not done:
-            noise = np.random.normal(0.0, NOISE, 2)  # noqa: NPY002
-            action = np.clip(self._direction() + noise, -1.0, 1.0)
+            action = self._action(observation)
             next_observation, _, terminated, truncated, info = self._env.step(action)
             done = terminated or truncated
             if info["success"] and self._variant == "navigate":
@@ -51,6 +50,10 @@ class PointMazeCollector:
                 column.append(value)
             observation = next_observation
         return {key: np.asarray(column) for key, column in columns.items()}
+
+    def _action(self, observation: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        noise = np.random.normal(0.0, NOISE, 2)  # noqa: NPY002
+        return np.clip(self._direction() + noise, -1.0, 1.0)
 
     def _first_goal(self, start: Cell) -> Cell:
         cells = self._vertices

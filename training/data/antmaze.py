@@ -1,0 +1,46 @@
+"""Behaviour of OGBench's ant-maze data, with an expert of one's own: it walks towards the next cell on a shortest path.
+
+Protocol of ogbench's data_gen_scripts/generate_locomaze.py for `ant`: a_t = clip(π(s_t, d_t) + 0.2 ε_t, -1, 1), where
+the expert π sees the ant's state without its position and d_t, the unit vector to the next cell. OGBench's expert is
+not published; this one is a run of `veloq data train-expert ant`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...core.errors import UsageError
+from .catalogue import DataSet
+from .collection import Collector
+from .pointmaze import PointMazeCollector
+
+NOISE = 0.2
+TASK = "ant-xy"
+
+
+class AntMazeCollector(PointMazeCollector):
+    """Goals as in the point maze; actions by the expert."""
+
+    def __init__(self, data_set: DataSet, expert: Path) -> None:
+        super().__init__(data_set)
+        from ..policies import load_policy
+        from ..run_folder import RunFolder
+
+        config = RunFolder.open(expert).config
+        if config["env"] != TASK:
+            raise UsageError(f"expert: {expert} was trained on {config['env']}, expected {TASK}")
+        self._policy = load_policy(expert, config["backend"])
+        self._still = {"action": np.zeros(self._env.action_space.shape, np.float32)}
+
+    def _action(self, observation: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        seen = np.concatenate([observation[2:], self._direction()]).astype(np.float32)
+        # No noise of its own: what is added is the protocol's.
+        action = self._policy(seen, self._still)
+        return np.clip(action + np.random.normal(0.0, NOISE, action.shape), -1.0, 1.0)  # noqa: NPY002
+
+
+def make_collector(data_set: DataSet, expert: Path) -> Collector:
+    """Build the collector of an ant-maze data set."""
+    return AntMazeCollector(data_set, expert)
