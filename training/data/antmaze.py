@@ -5,6 +5,7 @@ the expert π sees the ant's state without its position and d_t, the unit vector
 not published; this one is a run of `veloq data train-expert ant`.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,8 @@ class AntMazeCollector(PointMazeCollector):
     def __init__(self, data_set: DataSet, expert: Path) -> None:
         super().__init__(data_set)
         from ..policies import load_policy
-        from ..run_folder import RunFolder
 
-        config = RunFolder.open(expert).config
-        if config["env"] != TASK:
-            raise UsageError(f"expert: {expert} was trained on {config['env']}, expected {TASK}")
-        self._policy = load_policy(expert, config["backend"])
+        self._policy = load_policy(expert, described(expert)["backend"])
         self._still = {"action": np.zeros(self._env.action_space.shape, np.float32)}
 
     def _action(self, observation: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -39,6 +36,30 @@ class AntMazeCollector(PointMazeCollector):
         # No noise of its own: what is added is the protocol's.
         action = self._policy(seen, self._still)
         return np.clip(action + np.random.normal(0.0, NOISE, action.shape), -1.0, 1.0)  # noqa: NPY002
+
+
+def described(expert: Path) -> dict[str, Any]:
+    """Who collects, for the manifest: the run, and the SHA-256 of its newest checkpoint.
+
+    Raises:
+        UsageError: the folder is no run of this task.
+        CheckpointError: no checkpoint verifies.
+    """
+    from ..checkpoint import load_latest
+    from ..run_folder import RunFolder
+
+    folder = RunFolder.open(expert)
+    if folder.config["env"] != TASK:
+        raise UsageError(f"expert: {expert} was trained on {folder.config['env']}, expected {TASK}")
+    newest, digest = load_latest(expert, folder.identity), hashlib.sha256()
+    for name in sorted(newest.state):
+        digest.update(name.encode() + newest.state[name].tobytes())
+    return {
+        "run": expert.name,
+        "backend": folder.config["backend"],
+        "step": newest.step,
+        "sha256": digest.hexdigest(),
+    }
 
 
 def make_collector(data_set: DataSet, expert: Path) -> Collector:

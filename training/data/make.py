@@ -1,8 +1,9 @@
 """`veloq data make`: the official file when it can be had, else the same protocol run again."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -64,16 +65,16 @@ def make(
     data_set = find_data_set(name)
     if (transitions is not None and transitions < 1) or workers < 1 or seed < 0:
         raise UsageError("transitions and workers must be at least 1 and the seed not negative")
-    collector = COLLECTORS.get(data_set.family)
+    collector, by = COLLECTORS.get(data_set.family), dict[str, Any]()
     if expert is not None:
         if not data_set.name.startswith("antmaze"):
             raise UsageError(f"expert: {data_set.name} needs none, only antmaze data sets do")
-        collector = partial(antmaze.make_collector, expert=expert)
+        collector, by = partial(antmaze.make_collector, expert=expert), {"expert": antmaze.described(expert)}
     directory = data_directory(directory)
     console = console or Console(quiet=True)
     train = train_path(directory, data_set.name)
     episodes = data_set.episodes if transitions is None else -(-transitions // (data_set.rows - 1))
-    if _in_place(train, episodes, seed, source, console):
+    if _in_place(train, episodes, seed, by, source, console):
         return train
     if source != "regenerate":
         refusal = download(data_set, directory, console)
@@ -86,7 +87,7 @@ def make(
     if collector is None:
         hint = "; or name an --expert" if data_set.name.startswith("antmaze") else ""
         raise DataError(f"{data_set.name}: its behaviour policy is not published, it can only be downloaded{hint}")
-    _regenerate(data_set, collector, train, episodes, seed, workers, console)
+    _regenerate(data_set, collector, train, episodes, seed, by, workers, console)
     return train
 
 
@@ -94,7 +95,7 @@ def _say(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Console) -> bool:
+def _in_place(train: Path, episodes: int, seed: int, by: Mapping[str, Any], source: Source, console: Console) -> bool:
     if not (train.is_file() and validation_path(train).is_file()):
         return False
     manifest = read_manifest(train)
@@ -108,7 +109,7 @@ def _in_place(train: Path, episodes: int, seed: int, source: Source, console: Co
         return True
     if source == "official":
         raise DataError(f"{train}: a regenerated file is there; choose another directory to fetch the official one")
-    wanted = {"protocol": PROTOCOL, "seed": seed, "episodes": episodes, "versions": simulator_versions()}
+    wanted = {"protocol": PROTOCOL, "seed": seed, "episodes": episodes, "versions": simulator_versions(), **by}
     if any(manifest.get(key) != value for key, value in wanted.items()):
         return False
     if any(sha256(path) != manifest["sha256"].get(path.name) for path in (train, validation_path(train))):
@@ -123,6 +124,7 @@ def _regenerate(
     train: Path,
     episodes: int,
     seed: int,
+    by: Mapping[str, Any],
     workers: int,
     console: Console,
 ) -> None:
@@ -151,6 +153,7 @@ def _regenerate(
         "rows": len(train_rows["terminals"]),
         "transitions": episodes * (data_set.rows - 1),
         "versions": simulator_versions(),
+        **by,
     }
     write_data_set(train, train_rows, stack(collected[episodes:]), facts)
     _say(console, f"wrote {train}: {facts['transitions']} transitions")
