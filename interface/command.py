@@ -183,8 +183,7 @@ def _evaluate(arguments: list[str]) -> int:
         raise UsageError("evaluate: name a run folder first")
     help_only = arguments[0] in ("-h", "--help")
     options = parse(EvaluateOptions, arguments if help_only else arguments[1:], "veloq evaluate RUN")
-    from .training.data.d4rl_scores import normalized_score
-    from .training.measures import SCORE, measure_of
+    from .training.measures import figures_of, measure_of
     from .training.policies import evaluate_run
     from .training.rollouts import render, video_path
     from .training.run_folder import RunFolder
@@ -205,9 +204,7 @@ def _evaluate(arguments: list[str]) -> int:
     )
     members = RunFolder.open(Path(arguments[0])).members
     env = RunFolder.open(Path(arguments[0])).config["env"]
-    figures = result.success_rate.tolist()
-    if measure_of(env) is SCORE:
-        figures = normalized_score(env, result.returns.mean(axis=1)).tolist()
+    figures = figures_of(env, result.success_rate, result.returns.mean(axis=1)).tolist()
     _print_rates(measure_of(env).title, figures, members, f"({options.episodes} episodes each)   ")
     if film is not None:
         chosen = (options.backend, options.behaviour, options.checkpoint)

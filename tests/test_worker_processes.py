@@ -19,7 +19,7 @@ from veloq.training.run_folder import RunFolder
 
 def run(patience: float = 60.0, stepping: Any = "processes", environments: int = 2) -> EvaluationResult:
     options: dict[str, Any] = {"stepping": stepping, "patience": patience, "environments": environments}
-    return evaluate(TASK, towards_the_goal, (0, 7), 4, 2, NOISE, 2, record=1, **options)
+    return evaluate(TASK, towards_the_goal, (0, 7), 4, 2, NOISE, 2, record=4, **options)
 
 
 @pytest.fixture(scope="module")

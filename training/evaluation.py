@@ -91,8 +91,9 @@ class _Tally:
     def run_chunks(self, rows: Sequence[_Row], actions: Float32) -> None:
         """Execute each row's actions, (rows, chunk, A), open loop; a row whose episode ends begins the next."""
         for row, chunk in zip(rows, actions, strict=True):
-            if row.episode is not None:
-                self._keeping(rows, row, partial(self._run, row, chunk))
+            # Once episodes began again, the chunks left were decided on for what they were in before.
+            if row.episode is not None and not self._keeping(rows, row, partial(self._run, row, chunk)):
+                return
 
     def _next(self, row: _Row) -> None:
         try:
@@ -123,10 +124,15 @@ class _Tally:
             self._next(row)
             self._start(row)
 
-    def _keeping(self, rows: Sequence[_Row], row: _Row, work: Callable[[], None]) -> None:
-        """Do what a row is to do; when its worker is lost, all of the worker's episodes begin again, each once."""
+    def _keeping(self, rows: Sequence[_Row], row: _Row, work: Callable[[], None]) -> bool:
+        """Do what a row is to do; when its worker is lost, all of the worker's episodes begin again, each once.
+
+        Returns:
+            False when they did.
+        """
         try:
             work()
+            return True
         except WorkerLostError as error:
             key = (row.seed_index, row.episode or 0)
             if key in self.lost:
@@ -134,6 +140,7 @@ class _Tally:
             self.lost.add(key)
             for other in rows:
                 self._keeping(rows, other, partial(self._start, other))
+            return False
         except VeloqError as error:
             raise SimulatorError(f"{self._where(row)}: {error}") from error
         except Exception as error:

@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from .data.d4rl_scores import normalized_score
 from .data.d4rl_tasks import find_d4rl_task
 from .data.expert_tasks import EXPERT_TASKS
 
@@ -25,6 +29,16 @@ def measure_of(env_name: str) -> Measure:
     if env_name in EXPERT_TASKS:
         return RETURN
     return SUCCESS if find_d4rl_task(env_name) is None else SCORE
+
+
+def figures_of(
+    env_name: str, success: npt.NDArray[np.float64], returns: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """What runs on an environment are judged by, of members with these success rates and mean returns, (S,)."""
+    measure = measure_of(env_name)
+    if measure is SCORE:
+        return normalized_score(env_name, returns)
+    return returns if measure is RETURN else success
 
 
 def values(record: Mapping[str, Any]) -> Sequence[float]:

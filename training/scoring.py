@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.algorithm import Algorithm, Dimensions
-from .data.d4rl_scores import normalized_score
 from .evaluation import EvaluationResult, NoiseShapes, Policy, evaluate
-from .measures import SCORE, measure_of
+from .measures import figures_of, measure_of
 from .settings import Settings
 from .writing import writing
 
@@ -60,10 +59,10 @@ class Scorer:
             self._draw(picture, result)
         returns = result.returns.mean(axis=1)
         measure = measure_of(settings.env)
-        scores: dict[str, Any] = {"measure": measure.key}
-        if measure is SCORE:
-            scores[SCORE.key] = normalized_score(settings.env, returns).tolist()
-        return scores | {
+        judged = figures_of(settings.env, result.success_rate, returns)
+        return {
+            "measure": measure.key,
+            measure.key: judged.tolist(),
             "success": result.success_rate.tolist(),
             "returns": returns.tolist(),
             "lengths": result.lengths.mean(axis=1).tolist(),
