@@ -23,6 +23,7 @@ from veloq.training.data.d4rl import load_d4rl
 from veloq.training.data.files import read_columns, read_manifest
 from veloq.training.data.hashes import HASHES, note, read_hashes
 from veloq.training.data.mapped import MANIFEST, open_mapped
+from veloq.training.data.minari import MAIN_FILE, load_minari
 from veloq.training.data.mirrors import TABLE, read_table
 from veloq.training.run_folder import CONFIG, METRICS, RunFolder
 from veloq.training.train import stored_settings
@@ -77,6 +78,35 @@ def hdf5(folder: Path) -> Path:
 def packed_hdf5(folder: Path) -> Path:
     storage = {"chunks": True, "compression": "gzip", "shuffle": True, "fletcher32": True}
     return stored_hdf5(folder / "data.hdf5", d4rl_columns(), **storage)
+
+
+def minari_episodes(steps: tuple[int, ...] = (5, 3, 6), seed: int = 0) -> list[dict[str, np.ndarray]]:
+    """Episodes as Minari keeps them: an observation more than steps, the last step a termination or a truncation."""
+    rng = np.random.default_rng(seed)
+    return [
+        {
+            "observations": rng.standard_normal((count + 1, 3)),
+            "actions": rng.uniform(-1, 1, (count, 2)).astype(np.float32),
+            "rewards": rng.standard_normal(count),
+            "terminations": (np.arange(count) == count - 1) & (number % 2 == 0),
+            "truncations": (np.arange(count) == count - 1) & (number % 2 == 1),
+        }
+        for number, count in enumerate(steps)
+    ]
+
+
+def stored_minari(folder: Path, episodes: list[dict[str, np.ndarray]]) -> Path:
+    path = folder / MAIN_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for number, episode in enumerate(episodes):
+            for key, column in episode.items():
+                file[f"episode_{number}/{key}"] = column
+    return folder
+
+
+def minari(folder: Path) -> Path:
+    return stored_minari(folder, minari_episodes()) / MAIN_FILE
 
 
 def npz(folder: Path) -> Path:
@@ -152,6 +182,7 @@ READERS = {
     "npy": Reader(npz, read_columns, DataError, content=in_archive, put=put_in_archive),
     "hdf5": Reader(hdf5, load_d4rl, DataError),
     "packed hdf5": Reader(packed_hdf5, load_d4rl, DataError),
+    "minari": Reader(minari, lambda path: load_minari(path.parents[1]), DataError),
     "mapped manifest": Reader(
         lambda folder: mapped(folder) / MANIFEST, lambda path: open_mapped(path.parent), DataError, text=True
     ),

@@ -16,7 +16,7 @@ from veloq.core.errors import DataError, UsageError
 from veloq.training import train
 from veloq.training.data.d4rl import load_d4rl
 from veloq.training.data.d4rl_scores import normalized_score
-from veloq.training.data.d4rl_tasks import find_d4rl_task, load_d4rl_task
+from veloq.training.data.gymnasium_tasks import find_gymnasium_task, load_gymnasium_task
 from veloq.training.environments import EvaluationEnvironment
 from veloq.training.run_folder import RunFolder
 from veloq.verification.assertions import assert_close
@@ -63,15 +63,15 @@ def test_a_run_is_judged_by_its_normalised_score(hopper: Path, tmp_path: Path, b
 
 
 def test_rewards_by_source(hopper: Path) -> None:
-    task, raw = find_d4rl_task(NAME), load_d4rl(hopper / f"{NAME}.hdf5")
+    task, raw = find_gymnasium_task(NAME), load_d4rl(hopper / f"{NAME}.hdf5")
     assert task is not None
-    scaled = load_d4rl_task(task, hopper, "iql")
+    scaled = load_gymnasium_task(task, hopper, "iql")
     returns = [sum(raw.rewards[begin:end]) for begin, end in episodes(raw.terminals)]
     wanted = (raw.rewards * (1000 / (max(returns) - min(returns)))).astype(np.float32)
     assert_close(scaled.rewards, wanted, "reduction", "rewards", "float32")
-    np.testing.assert_array_equal(load_d4rl_task(task, hopper, "dql").rewards, raw.rewards)
+    np.testing.assert_array_equal(load_gymnasium_task(task, hopper, "dql").rewards, raw.rewards)
     with pytest.raises(UsageError, match="sparse is a choice of OGBench"):
-        load_d4rl_task(task, hopper, "sparse")
+        load_gymnasium_task(task, hopper, "sparse")
 
 
 def episodes(terminals: np.ndarray) -> list[tuple[int, int]]:
@@ -80,15 +80,15 @@ def episodes(terminals: np.ndarray) -> list[tuple[int, int]]:
 
 def test_names_and_environments() -> None:
     for name in (NAME, "halfcheetah-medium-expert-v2", "walker2d-full-replay-v2"):
-        task = find_d4rl_task(name)
+        task = find_gymnasium_task(name)
         assert task is not None
         assert task.environment in gymnasium.registry
         assert task.environment.replace("v4", "v2") in task.remark
-    pen = find_d4rl_task("pen-human-v1")
+    pen = find_gymnasium_task("pen-human-v1")
     assert pen is not None
     assert (pen.environment, pen.settings) == ("AdroitHandPen-v1", {"max_episode_steps": 100})
     for name in ("hopper-medium-v0", "antmaze-umaze-v2", "kitchen-mixed-v0", "hopper-medium"):
-        assert find_d4rl_task(name) is None
+        assert find_gymnasium_task(name) is None
 
 
 def test_what_cannot_be_is_one_line(hopper: Path, tmp_path: Path, data: Path) -> None:

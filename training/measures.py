@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .data.d4rl_scores import normalized_score
-from .data.d4rl_tasks import find_d4rl_task
 from .data.expert_tasks import EXPERT_TASKS
+from .data.gymnasium_tasks import find_gymnasium_task
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,9 @@ def measure_of(env_name: str) -> Measure:
     """What runs on an environment are judged by."""
     if env_name in EXPERT_TASKS:
         return RETURN
-    return SUCCESS if find_d4rl_task(env_name) is None else SCORE
+    if (task := find_gymnasium_task(env_name)) is None:
+        return SUCCESS
+    return SCORE if task.scored else RETURN
 
 
 def figures_of(

@@ -46,7 +46,9 @@ class RunFolder:
     @classmethod
     def create(cls, directory: Path, config: Mapping[str, Any]) -> "RunFolder":
         """Make RUNS/METHOD-ENV-BACKEND-TIMESTAMP with its config.json."""
-        stem = f"{config['method']}-{config['env']}-{config['backend']}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        # Minari's names have slashes.
+        env = config["env"].replace("/", "-")
+        stem = f"{config['method']}-{env}-{config['backend']}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         path = directory / stem
         number = 1
         while True:

@@ -19,9 +19,9 @@ from . import checkpoint
 from .backends import check_device, engine_class
 from .data import load_task, make
 from .data.catalogue import Task, find_task
-from .data.d4rl_tasks import D4RLTask, find_d4rl_task, load_d4rl_task
 from .data.expert_tasks import EXPERT_TASKS, uniform_rows
 from .data.files import data_directory, read_manifest, sha256, train_path
+from .data.gymnasium_tasks import GymnasiumTask, find_gymnasium_task, load_gymnasium_task
 from .data.mapped import MANIFEST, is_mapped
 from .data.streaming import Prefetch, Stream
 from .data.transitions import as_engine_data, sparse
@@ -56,6 +56,7 @@ class TaskData:
 
     transitions: Transitions
     file: Path
+    directory: Path
     digest: str
     origin: str
     manifest: Mapping[str, Any] | None
@@ -209,11 +210,11 @@ def _session(
 
 
 def _task_data(settings: Settings, console: Console, step: int) -> TaskData:
-    if (d4rl_task := find_d4rl_task(settings.env)) is not None:
-        return _d4rl(settings, d4rl_task, console)
+    if (gymnasium_task := find_gymnasium_task(settings.env)) is not None:
+        return _gymnasium(settings, gymnasium_task, console)
     if settings.env in EXPERT_TASKS:
         rows = uniform_rows(settings.env)
-        return TaskData(as_engine_data(rows), Path(settings.env), _digest(rows.rewards), rows.origin, None)
+        return TaskData(as_engine_data(rows), Path(settings.env), Path(), _digest(rows.rewards), rows.origin, None)
     if settings.rewards in ("iql", "dql"):
         raise UsageError(f"rewards: {settings.rewards} is a choice of D4RL's tasks; OGBench's are raw or sparse")
     task = find_task(settings.env)
@@ -235,19 +236,19 @@ def _task_data(settings: Settings, console: Console, step: int) -> TaskData:
         rows = dataclasses.replace(rows, rewards=sparse(rows.rewards), origin=f"{rows.origin}, sparse rewards")
     manifest = read_manifest(file)
     digest = sha256(file) if manifest is None else manifest["sha256"][file.name]
-    return TaskData(as_engine_data(rows), file, digest, rows.origin, manifest)
+    return TaskData(as_engine_data(rows), file, file.parent, digest, rows.origin, manifest)
 
 
 def _digest(column: npt.NDArray[np.float32]) -> str:
     return hashlib.sha256(column.tobytes()).hexdigest()
 
 
-def _d4rl(settings: Settings, task: D4RLTask, console: Console) -> TaskData:
-    directory = data_directory(settings.data_directory)
-    rows = load_d4rl_task(task, directory, settings.rewards)
+def _gymnasium(settings: Settings, task: GymnasiumTask, console: Console) -> TaskData:
+    directory = task.directory(settings.data_directory)
+    rows = load_gymnasium_task(task, directory, settings.rewards)
     console.print(f"{task.name}: {task.remark}", highlight=False, soft_wrap=True)
     file = directory / task.file_name
-    return TaskData(as_engine_data(rows), file, sha256(file), rows.origin, None)
+    return TaskData(as_engine_data(rows), file, directory, sha256(file), rows.origin, None)
 
 
 def _streamed(settings: Settings, task: Task, folder: Path, step: int) -> TaskData:
@@ -258,7 +259,7 @@ def _streamed(settings: Settings, task: Task, folder: Path, step: int) -> TaskDa
     due = Prefetch(stream)
     rows = due.portion(step // settings.portion_every)
     digest = sha256(folder / MANIFEST)
-    return TaskData(as_engine_data(rows), folder, digest, stream.origin, None, due)
+    return TaskData(as_engine_data(rows), folder, folder.parent, digest, stream.origin, None, due)
 
 
 def _dimensions(settings: Settings, data: TaskData) -> Dimensions:
@@ -297,7 +298,7 @@ def _description(settings: Settings, dimensions: Dimensions, data: TaskData, fou
         "log": list(settings.log),
         "sweep": {name: list(values) for name, values in settings.sweep.items()},
         "directory": str(settings.directory),
-        "data_directory": str(data.file.parent.resolve()),
+        "data_directory": str(data.directory.resolve()),
         "dimensions": dimensions._asdict(),
         "data_file": str(data.file.resolve()),
         "data_sha256": data.digest,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...core.errors import UsageError
-from .d4rl_tasks import find_d4rl_task
 from .expert_tasks import EXPERT_TASKS
+from .gymnasium_tasks import find_gymnasium_task
 
 Family = Literal["pointmaze", "cube", "scene", "puzzle", "other"]
 TASKS_PER_ENVIRONMENT = 5
@@ -104,7 +104,7 @@ def find_task(name: str) -> Task:
         UsageError: the name is unknown; the message lists the nearest names.
     """
     match = _SINGLETASK.match(name)
-    if match is None and find_d4rl_task(name) is not None:
+    if match is None and find_gymnasium_task(name) is not None:
         raise UsageError(f"{name}: a task of D4RL, this is for OGBench's")
     data_set = DATA_SETS.get(f"{match['body']}-v0") if match else None
     if match is None or data_set is None:
@@ -120,7 +120,7 @@ def evaluated_in(name: str) -> tuple[str, Mapping[str, Any]]:
     """
     if name in EXPERT_TASKS:
         return EXPERT_TASKS[name], {}
-    found = find_d4rl_task(name)
+    found = find_gymnasium_task(name)
     return (find_task(name).environment, {}) if found is None else (found.environment, found.settings)
 
 

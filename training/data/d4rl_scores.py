@@ -1,5 +1,7 @@
 """D4RL's normalised score: 0 is the return of a random policy, 100 that of an expert."""
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,13 +26,14 @@ def normalized_score(name: str, returns: npt.ArrayLike) -> npt.NDArray[np.float6
     """100 (return - random) / (expert - random), of any shape.
 
     Args:
-        name: a D4RL data set or environment, for instance halfcheetah-medium-v2; its first word counts.
+        name: a D4RL data set or environment, for instance halfcheetah-medium-v2, or Minari's copy, for instance
+            D4RL/pen/human-v2; the first word counts.
         returns: undiscounted returns of the environment's own rewards.
 
     Raises:
         UsageError: no reference scores are known for this environment.
     """
-    environment = name.split("-")[0]
+    environment = re.split("[-/]", name.removeprefix("D4RL/"))[0]
     if environment not in REFERENCE:
         raise UsageError(f"no D4RL reference scores for {name!r}; known: {', '.join(REFERENCE)}")
     low, high = REFERENCE[environment]

@@ -23,9 +23,22 @@ def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     Raises:
         DataError: not an HDF5 file, damaged, refers to other files, or declares more than its size can hold.
     """
+    return _read("arrays", path, keys)
+
+
+def read_episodes(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """These numeric data sets of the groups episode_0, episode_1, ..., one after the other, and `steps` of each.
+
+    Raises:
+        DataError: as above, or the file is not one of episodes that are complete.
+    """
+    return _read("episodes", path, keys, "steps")
+
+
+def _read(what: str, path: Path, keys: Sequence[str], *more: str) -> dict[str, npt.NDArray[Any]]:
     with tempfile.TemporaryDirectory() as scratch:
         arrays = Path(scratch) / "arrays.npz"
-        command = [sys.executable, "-m", PROCESS, str(path), str(arrays), *keys]
+        command = [sys.executable, "-m", PROCESS, what, str(path), str(arrays), *keys]
         limit = SECONDS + (path.stat().st_size / BYTES_PER_SECOND if path.is_file() else 0.0)
         try:
             ended = subprocess.run(command, capture_output=True, text=True, timeout=limit)
@@ -35,4 +48,4 @@ def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
             raise DataError(ended.stderr.strip())
         if ended.returncode != 0:
             raise DataError(f"{path}: damaged, reading it ended HDF5's process with code {ended.returncode}")
-        return npz.read_arrays(arrays, keys)
+        return npz.read_arrays(arrays, (*keys, *more))

@@ -33,20 +33,53 @@ def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         return {key: np.asarray(data_set[()]) for key, data_set in found.items()}
 
 
-def _data_set(file: h5py.File, key: str) -> h5py.Dataset:
+def read_episodes(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """These numeric data sets of the groups episode_0, episode_1, ..., one after the other, and `steps` of each.
+
+    An episode has one row of observations more than steps.
+
+    Raises:
+        DataError: as above, or an episode is missing, lacks a data set or has another number of rows in one.
+    """
+    with refusing(path, "a readable HDF5 file of episodes", DataError), h5py.File(path, "r", locking=False) as file:
+        names = [name for name in file if name.startswith("episode_")]
+        if not names:
+            raise ValueError("no group episode_0")
+        episodes = [_episode(file, f"episode_{number}", keys) for number in range(len(names))]
+        check_expansion(path, sum(_declared(found) for episode in episodes for found in episode.values()), DataError)
+        arrays = {key: np.concatenate([np.asarray(episode[key][()]) for episode in episodes]) for key in keys}
+        return {**arrays, "steps": np.array([len(episode["rewards"]) for episode in episodes])}
+
+
+def _episode(file: h5py.File, name: str, keys: Sequence[str]) -> dict[str, h5py.Dataset]:
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink) or not isinstance(file[name], h5py.Group):
+        raise ValueError(f"{name}: missing, a link to somewhere else, or no group")
+    found = {key: _data_set(file[name], key, f"{name}/") for key in keys}
+    steps = len(found["rewards"]) if found["rewards"].shape else 0
+    if steps == 0:
+        raise ValueError(f"{name}: no step")
+    for key, data_set in found.items():
+        rows = steps + 1 if key == "observations" else steps
+        if not data_set.shape or data_set.shape[0] != rows:
+            raise ValueError(f"{name}/{key}: shape {data_set.shape}, expected {rows} rows")
+    return found
+
+
+def _data_set(file: h5py.Group, key: str, place: str = "") -> h5py.Dataset:
+    name = f"{place}{key}"
     if not isinstance(file.get(key, getlink=True), h5py.HardLink):
-        raise ValueError(f"{key}: a link to somewhere else")
+        raise ValueError(f"{name}: missing, or a link to somewhere else")
     data_set = file[key]
     if not isinstance(data_set, h5py.Dataset) or data_set.shape is None:
-        raise ValueError(f"{key}: not an array")
+        raise ValueError(f"{name}: not an array")
     if data_set.is_virtual or data_set.external:
-        raise ValueError(f"{key}: its rows lie in another file")
+        raise ValueError(f"{name}: its rows lie in another file")
     if data_set.dtype.kind not in "biuf":
-        raise ValueError(f"{key}: dtype {data_set.dtype} is not one of numbers")
+        raise ValueError(f"{name}: dtype {data_set.dtype} is not one of numbers")
     properties = data_set.id.get_create_plist()
     filters = {properties.get_filter(number)[0] for number in range(properties.get_nfilters())}
     if filters - FILTERS:
-        raise ValueError(f"{key}: compressed by another filter than HDF5's own")
+        raise ValueError(f"{name}: compressed by another filter than HDF5's own")
     return data_set
 
 
@@ -58,6 +91,7 @@ def _declared(data_set: h5py.Dataset) -> int:
 
 if __name__ == "__main__":
     try:
-        np.savez(sys.argv[2], allow_pickle=False, **read_arrays(Path(sys.argv[1]), sys.argv[3:]))
+        read = {"arrays": read_arrays, "episodes": read_episodes}[sys.argv[1]]
+        np.savez(sys.argv[3], allow_pickle=False, **read(Path(sys.argv[2]), sys.argv[4:]))
     except DataError as error:
         sys.exit(str(error))

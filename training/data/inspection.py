@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ...core.errors import DataError, UsageError
 from ..picture import save_picture
-from . import d4rl
+from . import d4rl, minari
 from .catalogue import DATA_SETS, Task, find_data_set, find_task
 from .columns import Columns
 from .files import data_directory, findings, read_columns, read_unchecked, train_path
@@ -58,16 +58,19 @@ def check(path: Path) -> list[str]:
     """
     if is_mapped(path):
         return [f"{path}: {line}" for line in mapped_findings(path)]
-    if not path.is_file():
+    if not path.is_file() and not minari.is_minari(path):
         raise DataError(f"{path}: no such data file")
     found = []
     try:
-        if path.suffix in d4rl.SUFFIXES:
+        if minari.is_minari(path):
+            lines = minari.findings(path)
+        elif path.suffix in d4rl.SUFFIXES:
             lines = d4rl.findings(d4rl.read_unchecked(path))
         else:
             lines = findings(read_unchecked(path))
         found += [f"{path}: {line}" for line in lines]
-        verify_files(path)
+        if path.is_file():
+            verify_files(path)
     except DataError as error:
         found.append(str(error))
     return found
@@ -87,6 +90,9 @@ def inspect(source: str, directory: Path | None = None) -> Inspection:
     path, task = _find(source, directory)
     if path.suffix in d4rl.SUFFIXES:
         return Inspection(path, _shapes(d4rl.read_unchecked(path)), *d4rl.load_d4rl(path).episodes(), FILE_REWARDS)
+    if minari.is_minari(path):
+        shapes = _shapes(minari.read_unchecked(path)[0])
+        return Inspection(path, shapes, *minari.load_minari(path).episodes(), FILE_REWARDS)
     if is_mapped(path):
         columns = open_mapped(path)
         return Inspection(path, _shapes(columns), _lengths(columns), None, MAPPED_REWARDS)
@@ -123,8 +129,10 @@ def draw(inspection: Inspection, path: Path) -> None:
 
 def _find(source: str, directory: Path | None) -> tuple[Path, Task | None]:
     file = Path(source)
-    if is_mapped(file):
+    if is_mapped(file) or minari.is_minari(file):
         return file, None
+    if minari.is_minari(folder := minari.minari_directory(directory) / source):
+        return folder, None
     if file.is_file() or file.suffix in (".npz", *d4rl.SUFFIXES):
         name = file.stem.removesuffix("-val")
         return file, _default_task(name) if name in DATA_SETS else None

@@ -1,4 +1,4 @@
-"""D4RL's tasks that can be evaluated today: which data, which environment, and where that is not the old one."""
+"""Tasks of D4RL and Minari that can be evaluated today: which data, which environment, and where that is another."""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ import numpy as np
 
 from ...core.errors import UsageError
 from .d4rl import load_d4rl
+from .files import data_directory
+from .minari import MAIN_FILE, load_minari, minari_directory
 from .transitions import TransitionData
 
 Rewards = Literal["raw", "sparse", "iql", "dql"]
@@ -20,49 +22,67 @@ _ADROIT = {
     "hammer": "AdroitHandHammer-v1",
     "relocate": "AdroitHandRelocate-v1",
 }
-_NAME = re.compile(
+_D4RL = re.compile(
     rf"^(?P<locomotion>{'|'.join(_LOCOMOTION)})-(random|medium|expert|medium-replay|medium-expert|full-replay)-v2$"
     rf"|^(?P<adroit>{'|'.join(_ADROIT)})-(human|cloned|expert)-v1$"
+)
+_MINARI = re.compile(
+    rf"^mujoco/(?P<locomotion>{'|'.join(_LOCOMOTION)})/(simple|medium|expert)-v0$"
+    rf"|^D4RL/(?P<adroit>{'|'.join(_ADROIT)})/(human|cloned|expert)-v2$"
 )
 _OLD_MUJOCO = (
     "D4RL measured in {old} with mujoco-py, which is gone; {new} has its observations and rewards, on MuJoCo 3"
 )
 _OLD_ADROIT = "D4RL measured in mj_envs, which is gone; {new} is its port: dense rewards changed in version 1.2.1"
+_MINARI_MUJOCO = "Minari collected in {new}; it publishes no reference returns, so that returns are reported"
+_MINARI_ADROIT = "Minari's copy of D4RL's rows; {new} is the port of D4RL's environment, scores are D4RL's"
 
 
 @dataclass(frozen=True)
-class D4RLTask:
-    """One D4RL data set with an environment to evaluate in.
+class GymnasiumTask:
+    """One data set of D4RL or Minari with an environment to evaluate in.
 
-    `settings` go to gymnasium.make; `remark` says how the environment differs from the one D4RL measured in.
+    `settings` go to gymnasium.make; `remark` says how the environment differs from the one the source measured in;
+    `scored`: D4RL has reference returns for it.
     """
 
     name: str
     environment: str
     remark: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    minari: bool = False
+    scored: bool = True
 
     @property
     def file_name(self) -> str:
-        """The published file."""
-        return f"{self.name}.hdf5"
+        """The published file, under the directory."""
+        return f"{self.name}/{MAIN_FILE}" if self.minari else f"{self.name}.hdf5"
+
+    def directory(self, given: Path | None) -> Path:
+        """Where the file lies: in the given directory, else where data sets of its source are kept."""
+        return minari_directory(given) if self.minari else data_directory(given)
 
 
-def find_d4rl_task(name: str) -> D4RLTask | None:
-    """The task of this name, None when D4RL has none or its environment is not supported."""
-    match = _NAME.match(name)
+def find_gymnasium_task(name: str) -> GymnasiumTask | None:
+    """The task of this name, None when neither source has one or its environment is not supported."""
+    minari = "/" in name
+    match = (_MINARI if minari else _D4RL).match(name)
     if match is None:
         return None
     if (kind := match["locomotion"]) is not None:
         new = _LOCOMOTION[kind]
-        return D4RLTask(name, new, _OLD_MUJOCO.format(old=new.replace("v4", "v2"), new=new))
+        if minari:
+            new = new.replace("v4", "v5")
+            return GymnasiumTask(name, new, _MINARI_MUJOCO.format(new=new), minari=True, scored=False)
+        return GymnasiumTask(name, new, _OLD_MUJOCO.format(old=new.replace("v4", "v2"), new=new))
     new = _ADROIT[match["adroit"]]
     # Episodes of a hundred steps in the pen's data, of two hundred in the others'.
     steps = {"max_episode_steps": 100 if match["adroit"] == "pen" else 200}
-    return D4RLTask(name, new, _OLD_ADROIT.format(new=new), steps)
+    remark = (_MINARI_ADROIT if minari else _OLD_ADROIT).format(new=new)
+    return GymnasiumTask(name, new, remark, steps, minari)
 
 
-def load_d4rl_task(task: D4RLTask, directory: Path, rewards: Rewards) -> TransitionData:
+def load_gymnasium_task(task: GymnasiumTask, directory: Path, rewards: Rewards) -> TransitionData:
     """The transitions of a task's file, rewards as a source has them.
 
     Args:
@@ -78,8 +98,8 @@ def load_d4rl_task(task: D4RLTask, directory: Path, rewards: Rewards) -> Transit
     """
     if rewards == "sparse":
         raise UsageError("rewards: sparse is a choice of OGBench's manipulation tasks")
-    rows = load_d4rl(directory / task.file_name)
-    if rewards == "iql" and task.environment in _LOCOMOTION.values():
+    rows = load_minari(directory / task.name) if task.minari else load_d4rl(directory / task.file_name)
+    if rewards == "iql" and task.environment not in _ADROIT.values():
         returns = rows.episodes()[1]
         labelled = rows.rewards * np.float32(1000.0 / max(float(returns.max() - returns.min()), 1e-6))
     elif rewards == "dql" and task.environment == _ADROIT["pen"]:
