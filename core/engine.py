@@ -132,6 +132,10 @@ class Engine(Protocol):
         """
         ...
 
+    def forget(self, filled: int) -> None:
+        """Go back to the first `filled` rows of every seed's experience; `write` then goes on after them."""
+        ...
+
     def act(
         self, state: Any, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
     ) -> npt.NDArray[Any]:

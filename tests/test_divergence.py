@@ -13,7 +13,10 @@ from small_runs import quiet, small_settings
 from veloq.core.errors import DivergenceError
 from veloq.training import checkpoint
 from veloq.training import train as training
+from veloq.training.data.convert import convert
+from veloq.training.data.streaming import Stream
 from veloq.training.data.transitions import TransitionData
+from veloq.training.fine_tuning import Actor
 from veloq.training.run_folder import RunFolder
 
 PLANTED = 700
@@ -95,3 +98,51 @@ def test_a_learning_rate_that_explodes_is_named(tmp_path: Path, data: Path, back
         training.train(settings, quiet())
     assert "of the batch" not in str(raised.value)
     assert len(list(tmp_path.glob("qam-*/nan/step-*/finding.json"))) == 1
+
+
+@pytest.mark.slow
+@BACKENDS
+def test_a_nan_met_online_is_found_in_what_was_met(
+    tmp_path: Path, data: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The simulator of seed 1 gives NaN in step 46; from the checkpoint of step 40 the updates are made again."""
+    pytest.importorskip(backend)
+    step = Actor.step
+
+    def damaged(actor: Actor) -> Any:
+        row, ended = step(actor)
+        spoilt = actor.seed == 1 and actor.length == 46
+        return row._replace(rewards=np.float32(np.nan) if spoilt else row.rewards), ended
+
+    monkeypatch.setattr(Actor, "step", damaged)
+    sizes = {"updates": 0, "online": 80, "warmup": 10, "utd": 2, "evaluate_every": 20, "dispatch": 20}
+    settings = small_settings(tmp_path, data, backend=backend, method="rlpd", **sizes)
+    with pytest.raises(DivergenceError, match=r"of seed 1 with rewards of the batch .*checkpoint of step 40 is kept"):
+        training.train(settings, quiet())
+    (folder,) = tmp_path.glob("rlpd-*/nan/step-*")
+    finding = json.loads((folder / "finding.json").read_text(encoding="utf-8"))
+    # Step 46 is followed by the updates after 2 (46 - 11) others; one of the next few draws it.
+    assert 70 <= finding["step"] < 70 + 2 * 14
+    assert np.isnan(load_file(folder / "batch.safetensors")["rewards"]).sum() >= 1
+    assert all(np.isfinite(value).all() for value in load_file(folder / "state.safetensors").values())
+
+
+@pytest.mark.slow
+@BACKENDS
+def test_a_nan_in_a_portion_is_found_in_that_portion(
+    tmp_path: Path, data: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third portion begins with update 7; the checkpoint of step 4 lies in the second."""
+    pytest.importorskip(backend)
+    folder = convert([data / "pointmaze-medium-navigate-v0.npz"], tmp_path / "pointmaze-medium-navigate-v0", quiet())
+    portion = Stream.portion
+
+    def damaged(stream: Stream, number: int) -> TransitionData:
+        rows = portion(stream, number)
+        return dataclasses.replace(rows, rewards=rows.rewards * np.float32(np.nan if number == 2 else 1))
+
+    monkeypatch.setattr(Stream, "portion", damaged)
+    sizes = {"updates": 12, "dispatch": 2, "evaluate_every": 4, "portion": 500, "portion_every": 3}
+    settings = small_settings(tmp_path / "runs", folder.parent, backend=backend, seeds=(0,), **sizes)
+    with pytest.raises(DivergenceError, match=r"update 7 of seed 0 with rewards .*checkpoint of step 4 is kept"):
+        training.train(settings, quiet())

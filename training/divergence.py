@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,31 +45,40 @@ def sound(engine: Engine, state: Any, metrics: Mapping[str, npt.NDArray[Any]]) -
     return fine
 
 
+class Stretch(NamedTuple):
+    """Updates to be made again; among the `suspected` ones something stopped being finite."""
+
+    updates: int
+    suspected: bool
+
+
 def trace(
-    run: RunFolder, settings: Settings, engine: Engine, good: FlatState, fine: int, updates: int
+    run: RunFolder, settings: Settings, engine: Engine, good: FlatState, stretches: Iterable[Stretch]
 ) -> Finding | None:
-    """Train again from a good state, the last updates one at a time, and keep what the bad one met.
+    """Train again from a good state, suspected updates one at a time, and keep what the bad one met.
 
     Args:
         run: where NaN/STEP is written: the state before the update, its batch and noise, and what was not finite.
         settings: of the run.
         engine: of the run; a run is a function of state and step, so the same happens again.
         good: a state in which all is finite.
-        fine: updates after it that are known to keep it so.
-        updates: after those, within which something stops being finite.
+        stretches: of updates after it; when one is asked for, the engine holds the rows that it met.
 
     Returns:
         None when it does not happen again.
     """
     state = engine.restore(good)
-    if fine:
-        state, _ = engine.run(state, fine)
-    for _ in range(updates):
-        before = engine.export(state)
-        state, metrics = engine.run(state, 1)
-        still = sound(engine, state, metrics)
-        if not still.all():
-            return _keep(run, settings, engine, before, int(np.argmin(still)))
+    for stretch in stretches:
+        if not stretch.suspected:
+            if stretch.updates:
+                state, _ = engine.run(state, stretch.updates)
+            continue
+        for _ in range(stretch.updates):
+            before = engine.export(state)
+            state, metrics = engine.run(state, 1)
+            still = sound(engine, state, metrics)
+            if not still.all():
+                return _keep(run, settings, engine, before, int(np.argmin(still)))
     return None
 
 

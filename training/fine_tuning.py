@@ -6,7 +6,7 @@ episodes, truncated ones too, masks only those that terminated. A method that is
 its first update and draws half of every batch from its experience.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,6 +156,16 @@ class FineTuning:
                 ended.success[index].append(outcome[1])
         self._engine.write(Transitions(*(column[:, self.steps : self.steps + 1] for column in self._rows)))
         self.steps += 1
+
+    def repeated(self, begin: int, end: int) -> Iterator[int]:
+        """The updates of environment steps `begin` to `end`, all of them past, once more.
+
+        Before each step's updates are asked for, the engine's experience is as it was then; nothing is simulated.
+        """
+        self._engine.forget(begin)
+        for step in range(begin, end):
+            self._engine.write(Transitions(*(column[:, step : step + 1] for column in self._rows)))
+            yield self._settings.utd if step + 1 > self._settings.warmup else 0
 
     def export(self) -> FlatState:
         """The experience, and where every member stands in its episode."""

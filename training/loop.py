@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from . import checkpoint
 from .checkpoint import Checkpoint
 from .data.streaming import Prefetch
 from .data.transitions import as_engine_data
-from .divergence import sound, trace
+from .divergence import Stretch, sound, trace
 from .fine_tuning import FineTuning
 from .interruption import Interrupted, StopRequest
 from .measures import SUCCESS, measure_of, values
@@ -168,16 +168,33 @@ class Loop:
         what = f"{names[0] if names else 'a parameter'} of {label} became NaN or infinite"
         self.progress.doing("looking for the update in which a number became NaN or infinite")
         if checkpoint.latest_step(self.folder.path) is None:
-            good, kept = self.engine.export(self.engine.initial()), "no checkpoint was written before"
+            good, begin, kept = self.engine.export(self.engine.initial()), 0, "no checkpoint was written before"
         else:
             newest = checkpoint.load_latest(self.folder.path, self.folder.identity)
-            good, kept = newest.state, f"checkpoint of step {newest.step} is kept"
-        found = None
-        # What was met online or read in portions since the checkpoint is not there any more: nothing can be repeated.
-        if self.step < self.settings.updates and self.stream is None:
-            found = trace(self.folder, self.settings, self.engine, good, self.step - int(good["step"]), steps)
+            good, begin, kept = newest.state, newest.step, f"checkpoint of step {newest.step} is kept"
+        found = trace(self.folder, self.settings, self.engine, good, self._again(begin, last))
         where = f"between steps {self.step} and {last}" if found is None else f"by update {last}: {found.sentence()}"
         raise DivergenceError(f"{what} {where}; {kept}; --nan skip goes on past such updates")
+
+    def _again(self, begin: int, end: int) -> Iterator[Stretch]:
+        """The updates of these steps once more, the engine holding what it held then; those of now are suspected."""
+        offline = min(end, self.settings.updates)
+        if self.fine_tuning is not None:
+            self.engine.forget(0)
+        step = begin
+        while step < offline:
+            bounds = [offline, self.step]
+            if self.stream is not None:
+                every = self.settings.portion_every
+                bounds.append((step // every + 1) * every)
+                self.engine.load(as_engine_data(self.stream.portion(step // every)))
+            after = min(bound for bound in bounds if bound > step)
+            yield Stretch(after - step, step >= self.step)
+            step = after
+        if self.fine_tuning is not None:
+            first = self.settings.updates
+            for met, updates in enumerate(self.fine_tuning.repeated(step - first, end - first), step):
+                yield Stretch(updates, met >= self.step)
 
     def _evaluate(self) -> None:
         final = self._is_milestone()

@@ -1,5 +1,6 @@
 """What seeds met themselves: windows of what was written, beside those of the data, seed by seed."""
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -125,3 +126,28 @@ def test_experience_that_does_not_fit(framework: Backend) -> None:
     with pytest.raises(UsageError, match="room of 0"):
         build(framework, 1).write(piece(0, 1))
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(before, trainer.drawn(0)[0], strict=True))
+
+
+@check("ENGINE", "experience that is forgotten is drawn no more, and rows written after it stand in its place")
+def test_forgotten_experience(framework: Backend) -> None:
+    """Four rows, then all of them, then four again, then all again; forgetting more than there is changes nothing."""
+    trainer = build(framework, 1, room=sum(PIECES))
+
+    def drawn() -> list[Batch]:
+        return [trainer.drawn(step)[0] for step in range(STEPS)]
+
+    def same(these: list[Batch], those: list[Batch]) -> bool:
+        fields = zip(itertools.chain(*these), itertools.chain(*those), strict=True)
+        return all(np.array_equal(mine, other) for mine, other in fields)
+
+    trainer.write(piece(0, 4))
+    few = drawn()
+    trainer.write(piece(4, sum(PIECES)))
+    many = drawn()
+    assert not same(few, many)
+    trainer.forget(4)
+    assert same(few, drawn())
+    trainer.forget(sum(PIECES))
+    assert same(few, drawn())
+    trainer.write(piece(4, sum(PIECES)))
+    assert same(many, drawn())

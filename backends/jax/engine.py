@@ -15,7 +15,7 @@ from ...core.errors import CheckpointError, MissingBackendError, UsageError
 from ...core.hyper_parameters import configs_of, numbers, with_numbers
 from ...core.networks import Forest, initial_parameters
 from .batches import keys, windows
-from .experience import Source, empty, written
+from .experience import Source, empty, shortened, written
 from .losses import loss_and_gradients, policy
 from .program_keys import Same, kernels
 from .programs import Recipe, compiled_policy, drawn, in_turn, nothing_measured, seed_acting, together
@@ -116,6 +116,13 @@ class Engine:
         for at, source in enumerate(self._sources):
             own = Transitions(*(np.asarray(part[at * share : (at + 1) * share], np.float32) for part in rows))
             self._sources[at] = source._replace(experience=written(source.experience, own))
+
+    def forget(self, filled: int) -> None:
+        """Keep only the first rows of what the seeds have met; see `core.engine.Engine.forget`."""
+        self._filled = min(filled, self._filled)
+        for at, source in enumerate(self._sources):
+            if source.experience is not None:
+                self._sources[at] = source._replace(experience=shortened(source.experience, filled))
 
     def act(
         self, state: State, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]

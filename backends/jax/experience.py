@@ -49,6 +49,11 @@ def written(experience: Experience, rows: Transitions) -> Experience:
     return Experience(jax.tree.map(put, experience.rows, rows), experience.count + rows.rewards.shape[1])
 
 
+def shortened(experience: Experience, filled: int) -> Experience:
+    """The experience with its first rows alone, `filled` of every seed where there are as many."""
+    return experience._replace(count=jnp.minimum(experience.count, filled))
+
+
 def draw(source: Source, key: Array, batch_size: int, chunk: int, discount: Array, balanced: bool) -> Batch:
     """A batch of one seed: windows of the data and of its experience, all equally likely, or half of each.
 

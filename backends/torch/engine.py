@@ -234,6 +234,10 @@ class Engine:
         """Add rows, (S, n, ...), to what the seeds have met; see `core.engine.Engine.write`."""
         self._experience.write(rows, filled_by(rows, len(self.seeds), self._experience.filled, self._room))
 
+    def forget(self, filled: int) -> None:
+        """Keep only the first rows of what the seeds have met; see `core.engine.Engine.forget`."""
+        self._experience.filled = min(filled, self._experience.filled)
+
     def act(
         self, state: State, observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]
     ) -> npt.NDArray[Any]:

@@ -52,6 +52,13 @@ EXPERIENCE = (
         torch=("experience.__init__", "data, discount, balanced", "data, discount, False"),
     ),
     engine_fault(
+        "forgotten experience is still drawn",
+        "window",
+        "test_experience.test_forgotten_experience",
+        jax=("experience.shortened", "jnp.minimum(experience.count, filled)", "experience.count"),
+        torch=("engine.forget", "min(filled, self._experience.filled)", "self._experience.filled"),
+    ),
+    engine_fault(
         "experience is discounted by a constant",
         "factor",
         WINDOWS,
