@@ -61,9 +61,18 @@ def _fetch(arguments: list[str]) -> int:
     options = parse(DataDirectory, rest, "veloq data fetch NAME")
     from rich.console import Console
 
+    from .core.errors import UsageError
+    from .training.data.download import fetch_d4rl
+    from .training.data.gymnasium_tasks import find_gymnasium_task
     from .training.data.make import make
 
-    print(make(name, directory=options.data_directory, console=Console(), source="official"))
+    task = find_gymnasium_task(name)
+    if task is None:
+        print(make(name, directory=options.data_directory, console=Console(), source="official"))
+    elif task.minari:
+        raise UsageError(f"{name}: Minari's own command fetches it: minari download {name}")
+    else:
+        print(fetch_d4rl(task, task.directory(options.data_directory), Console()))
     return 0
 
 

@@ -55,7 +55,7 @@ def test_a_run_is_judged_by_its_normalised_score(hopper: Path, tmp_path: Path, b
     assert outcome.title == "normalised score"
     assert "Normalised score" in (outcome.run / "report.html").read_text()
     config = json.loads((outcome.run / "config.json").read_text())
-    assert config["data_origin"] == f"D4RL file {NAME}.hdf5"
+    assert config["data_origin"] == f"D4RL file {NAME}.hdf5, found in place"
     assert main(["evaluate", str(outcome.run), "--episodes", "2", "--backend", backend]) == 0
     said = capsys.readouterr().out
     assert said.startswith("normalised score ")

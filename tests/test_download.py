@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bad_files import d4rl_columns, stored_hdf5
 from rich.console import Console
 from small_runs import DATA_SET, ENV, quiet
 
@@ -17,9 +18,10 @@ from veloq.training.data import download as download_module
 from veloq.training.data import load_task, make, resumable
 from veloq.training.data.catalogue import find_data_set
 from veloq.training.data.download import download
-from veloq.training.data.files import validation_path
+from veloq.training.data.files import sha256, validation_path
 from veloq.training.data.hashes import HASHES
 from veloq.training.data.mirrors import TABLE, mirrors
+from veloq.training.data.provenance import seen
 from veloq.training.data.resumable import fetch, partial_path
 
 CONTENT = bytes(range(256)) * 5000
@@ -201,6 +203,40 @@ def test_the_list_says_what_is_here(mirror: Server, data: Path, tmp_path: Path, 
     assert lines["antsoccer-arena-navigate-v0"].endswith("download              -")
     assert main(["data", "list", "--data-directory", str(data)]) == 0
     assert "made here, seed 0, 2,000 transitions" in capsys.readouterr().out
+
+
+def test_a_file_of_d4rl_is_fetched_once_and_known(server: Server, tmp_path: Path, capsys: Any) -> None:
+    name, folder = "hopper-medium-replay-v2", tmp_path / "data"
+    folder.mkdir()
+    content = stored_hdf5(tmp_path / "made.hdf5", d4rl_columns()).read_bytes()
+    (folder / TABLE).write_text(f'd4rl = ["{server.address}"]\n')
+    command = ["data", "fetch", name, "--data-directory", str(folder)]
+    server.files["/gym_mujoco_v2/hopper_medium_replay-v2.hdf5"] = content
+    assert main(command) == 0
+    file = folder / f"{name}.hdf5"
+    assert capsys.readouterr().out.split()[-1] == str(file)
+    assert file.read_bytes() == content
+    assert seen(file, sha256(file)) == f"{server.address}/gym_mujoco_v2/hopper_medium_replay-v2.hdf5"
+    fetched = len(server.begins)
+    assert main(command) == 0
+    assert len(server.begins) == fetched
+    with pytest.raises(DataError, match="its SHA-256 is not the one of 20"):
+        seen(file, "0" * 64)
+
+
+def test_what_d4rl_has_not_is_one_line(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    server.files["/hand_dapg_v1/pen-human-v1.hdf5"] = b"no HDF5"
+    monkeypatch.setattr(download_module, "mirrors", lambda *_: [f"{server.address}/absent", server.address])
+    assert main(["data", "fetch", "pen-human-v1", "--data-directory", str(tmp_path)]) != 0
+    said = capsys.readouterr().err
+    assert "pen-human-v1: the official file cannot be downloaded" in said
+    assert "404 Not Found" in said
+    assert "readable HDF5" in said
+    assert list(tmp_path.iterdir()) == []
+    assert main(["data", "fetch", "D4RL/pen/human-v2"]) != 0
+    assert "minari download D4RL/pen/human-v2" in capsys.readouterr().err
 
 
 def test_a_file_found_in_place_is_written_down(data: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from .data.expert_tasks import EXPERT_TASKS, uniform_rows
 from .data.files import data_directory, read_manifest, sha256, train_path
 from .data.gymnasium_tasks import GymnasiumTask, find_gymnasium_task, load_gymnasium_task
 from .data.mapped import MANIFEST, is_mapped
+from .data.provenance import seen
 from .data.streaming import Prefetch, Stream
 from .data.transitions import as_engine_data, sparse
 from .environments import borrowed_environments
@@ -248,7 +249,10 @@ def _gymnasium(settings: Settings, task: GymnasiumTask, console: Console) -> Tas
     rows = load_gymnasium_task(task, directory, settings.rewards)
     console.print(f"{task.name}: {task.remark}", highlight=False, soft_wrap=True)
     file = directory / task.file_name
-    return TaskData(as_engine_data(rows), file, directory, sha256(file), rows.origin, None)
+    digest, source = sha256(file), rows.origin
+    if not task.minari:  # whose folders are minari's own
+        source = f"{rows.origin}, {seen(file, digest)}"
+    return TaskData(as_engine_data(rows), file, directory, digest, source, None)
 
 
 def _streamed(settings: Settings, task: Task, folder: Path, step: int) -> TaskData:

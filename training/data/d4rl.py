@@ -73,7 +73,7 @@ def read_unchecked(path: Path) -> Columns:
         DataError: the file is missing or is not an HDF5 file of numbers.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such data file")
+        raise DataError(f"{path}: no such data file; `veloq data fetch {path.stem}` fetches D4RL's")
     return read_arrays(path, tuple(LAYOUT))
 
 

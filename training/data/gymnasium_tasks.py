@@ -58,6 +58,14 @@ class GymnasiumTask:
         """The published file, under the directory."""
         return f"{self.name}/{MAIN_FILE}" if self.minari else f"{self.name}.hdf5"
 
+    @property
+    def remote(self) -> str:
+        """The file of a D4RL task under the address of a mirror of D4RL's."""
+        if self.environment in _ADROIT.values():
+            return f"hand_dapg_v1/{self.name}.hdf5"
+        kind, rest = self.name.removesuffix("-v2").split("-", 1)
+        return f"gym_mujoco_v2/{kind}_{rest.replace('-', '_')}-v2.hdf5"
+
     def directory(self, given: Path | None) -> Path:
         """Where the file lies: in the given directory, else where data sets of its source are kept."""
         return minari_directory(given) if self.minari else data_directory(given)

@@ -8,7 +8,7 @@ from ...core.errors import DataError
 from ..untrusted import refusing
 
 TABLE = "mirrors.toml"
-KINDS = ("ogbench",)
+KINDS = ("ogbench", "d4rl")
 SCHEMES = ("https", "http", "file")
 
 
@@ -16,7 +16,7 @@ def mirrors(kind: str, directory: Path) -> tuple[str, ...]:
     """Addresses under which the files of one kind of data set lie, the user's first, each once.
 
     Args:
-        kind: "ogbench".
+        kind: "ogbench" or "d4rl".
         directory: the data directory, whose `mirrors.toml` extends the packaged table.
 
     Raises:

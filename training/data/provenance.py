@@ -38,14 +38,20 @@ def origin(train: Path) -> tuple[str, dict[str, Any] | None]:
         verify_files(train)
         made = f"regenerated, seed {manifest['seed']}, {manifest['transitions']} training transitions"
         return made, manifest
-    source = FOUND
-    for path, digest in _digests(train):
-        known = first_source(path, digest)
-        if known is None:
-            note(path, digest, path.stat().st_size, FOUND)
-        elif path == train:
-            source = known
-    return f"official file, {source}", None
+    sources = {path: seen(path, digest) for path, digest in _digests(train)}
+    return f"official file, {sources[train]}", None
+
+
+def seen(path: Path, digest: str) -> str:
+    """Where an official file came from; a file that is seen for the first time is written down in hashes.json.
+
+    Raises:
+        DataError: the file differs from what was first seen.
+    """
+    known = first_source(path, digest)
+    if known is None:
+        note(path, digest, path.stat().st_size, FOUND)
+    return known or FOUND
 
 
 def _check_made(path: Path, digest: str, manifest: dict[str, Any]) -> None:
