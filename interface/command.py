@@ -260,12 +260,15 @@ def _methods() -> Iterator[tuple[str, ...]]:
 def _environments() -> Iterator[tuple[str, ...]]:
     _require_training()
     from .training.data.catalogue import find_task, task_names
+    from .training.data.gymnasium_tasks import GYMNASIUM_TASKS
 
-    yield "name", "data set", "collector"
+    yield "name", "data set", "how it is had"
     for name in task_names():
         if "-task" not in name:
             data_set = find_task(name).data_set
             yield name, data_set.name, "download" if data_set.family == "other" else "regenerated"
+    for task in GYMNASIUM_TASKS.values():
+        yield task.name, task.file_name, "minari download" if task.minari else "download"
 
 
 def _kernels() -> Iterator[tuple[str, ...]]:

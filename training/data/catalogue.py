@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ...core.errors import UsageError
 from .expert_tasks import EXPERT_TASKS
-from .gymnasium_tasks import find_gymnasium_task
+from .gymnasium_tasks import GYMNASIUM_TASKS, find_gymnasium_task
 
 Family = Literal["pointmaze", "cube", "scene", "puzzle", "other"]
 TASKS_PER_ENVIRONMENT = 5
@@ -108,7 +108,7 @@ def find_task(name: str) -> Task:
         raise UsageError(f"{name}: a task of D4RL, this is for OGBench's")
     data_set = DATA_SETS.get(f"{match['body']}-v0") if match else None
     if match is None or data_set is None:
-        raise UsageError(f"unknown environment {name!r}{_suggestion(name, task_names())}")
+        raise UsageError(f"unknown environment {name!r}{_suggestion(name, [*task_names(), *GYMNASIUM_TASKS])}")
     return Task(name, data_set, int(match["task"] or 0))
 
 

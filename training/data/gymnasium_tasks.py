@@ -1,7 +1,6 @@
 """Tasks of D4RL and Minari that can be evaluated today: which data, which environment, and where that is another."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,14 +21,8 @@ _ADROIT = {
     "hammer": "AdroitHandHammer-v1",
     "relocate": "AdroitHandRelocate-v1",
 }
-_D4RL = re.compile(
-    rf"^(?P<locomotion>{'|'.join(_LOCOMOTION)})-(random|medium|expert|medium-replay|medium-expert|full-replay)-v2$"
-    rf"|^(?P<adroit>{'|'.join(_ADROIT)})-(human|cloned|expert)-v1$"
-)
-_MINARI = re.compile(
-    rf"^mujoco/(?P<locomotion>{'|'.join(_LOCOMOTION)})/(simple|medium|expert)-v0$"
-    rf"|^D4RL/(?P<adroit>{'|'.join(_ADROIT)})/(human|cloned|expert)-v2$"
-)
+_QUALITIES = ("random", "medium", "expert", "medium-replay", "medium-expert", "full-replay")
+_DEMONSTRATIONS = ("human", "cloned", "expert")
 _OLD_MUJOCO = (
     "D4RL measured in {old} with mujoco-py, which is gone; {new} has its observations and rewards, on MuJoCo 3"
 )
@@ -71,23 +64,29 @@ class GymnasiumTask:
         return minari_directory(given) if self.minari else data_directory(given)
 
 
+def _tasks() -> Iterator[GymnasiumTask]:
+    for kind, new in _LOCOMOTION.items():
+        remark = _OLD_MUJOCO.format(old=new.replace("v4", "v2"), new=new)
+        yield from (GymnasiumTask(f"{kind}-{quality}-v2", new, remark) for quality in _QUALITIES)
+        newer = new.replace("v4", "v5")
+        remark = _MINARI_MUJOCO.format(new=newer)
+        for quality in ("simple", "medium", "expert"):
+            yield GymnasiumTask(f"mujoco/{kind}/{quality}-v0", newer, remark, minari=True, scored=False)
+    for kind, new in _ADROIT.items():
+        # Episodes of a hundred steps in the pen's data, of two hundred in the others'.
+        steps = {"max_episode_steps": 100 if kind == "pen" else 200}
+        for source in _DEMONSTRATIONS:
+            yield GymnasiumTask(f"{kind}-{source}-v1", new, _OLD_ADROIT.format(new=new), steps)
+            remark = _MINARI_ADROIT.format(new=new)
+            yield GymnasiumTask(f"D4RL/{kind}/{source}-v2", new, remark, steps, minari=True)
+
+
+GYMNASIUM_TASKS = {task.name: task for task in _tasks()}
+
+
 def find_gymnasium_task(name: str) -> GymnasiumTask | None:
     """The task of this name, None when neither source has one or its environment is not supported."""
-    minari = "/" in name
-    match = (_MINARI if minari else _D4RL).match(name)
-    if match is None:
-        return None
-    if (kind := match["locomotion"]) is not None:
-        new = _LOCOMOTION[kind]
-        if minari:
-            new = new.replace("v4", "v5")
-            return GymnasiumTask(name, new, _MINARI_MUJOCO.format(new=new), minari=True, scored=False)
-        return GymnasiumTask(name, new, _OLD_MUJOCO.format(old=new.replace("v4", "v2"), new=new))
-    new = _ADROIT[match["adroit"]]
-    # Episodes of a hundred steps in the pen's data, of two hundred in the others'.
-    steps = {"max_episode_steps": 100 if match["adroit"] == "pen" else 200}
-    remark = (_MINARI_ADROIT if minari else _OLD_ADROIT).format(new=new)
-    return GymnasiumTask(name, new, remark, steps, minari)
+    return GYMNASIUM_TASKS.get(name)
 
 
 def load_gymnasium_task(task: GymnasiumTask, directory: Path, rewards: Rewards) -> TransitionData:
