@@ -15,7 +15,7 @@ import nox
 ROOT = Path(__file__).parent
 SHARED = ROOT / ".nox" / "shared"
 BIN = SHARED / ("Scripts" if sys.platform == "win32" else "bin")
-EXTRAS = "jax,torch,train,verify,bench,dev"
+EXTRAS = "jax,torch,train,robotics,verify,bench,dev"
 
 nox.options.sessions = ["lint", "types", "tests", "verify"]
 nox.options.default_venv_backend = "venv"

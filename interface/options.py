@@ -21,7 +21,7 @@ class TrainOptions:
 
     env: str = DEFAULT_ENV
     """single-task environment, see `veloq list envs`"""
-    rewards: Literal["raw", "sparse", "iql", "dql"] = "raw"
+    rewards: Literal["raw", "sparse", "iql", "dql", "bdpo"] = "raw"
     """as they are; QAM's sparse ones for manipulation; or scaled as these sources do on D4RL"""
     backend: Literal["jax", "torch"] = "jax"
     """who computes"""

@@ -16,7 +16,8 @@ from veloq.core.errors import DataError, UsageError
 from veloq.training import train
 from veloq.training.data.d4rl import load_d4rl
 from veloq.training.data.d4rl_scores import normalized_score
-from veloq.training.data.gymnasium_tasks import find_gymnasium_task, load_gymnasium_task
+from veloq.training.data.gymnasium_tasks import find_gymnasium_task
+from veloq.training.data.rewards import labelling, sparse
 from veloq.training.environments import EvaluationEnvironment
 from veloq.training.run_folder import RunFolder
 from veloq.verification.assertions import assert_close
@@ -63,15 +64,20 @@ def test_a_run_is_judged_by_its_normalised_score(hopper: Path, tmp_path: Path, b
 
 
 def test_rewards_by_source(hopper: Path) -> None:
-    task, raw = find_gymnasium_task(NAME), load_d4rl(hopper / f"{NAME}.hdf5")
-    assert task is not None
-    scaled = load_gymnasium_task(task, hopper, "iql")
+    raw = load_d4rl(hopper / f"{NAME}.hdf5")
     returns = [sum(raw.rewards[begin:end]) for begin, end in episodes(raw.terminals)]
-    wanted = (raw.rewards * (1000 / (max(returns) - min(returns)))).astype(np.float32)
-    assert_close(scaled.rewards, wanted, "reduction", "rewards", "float32")
-    np.testing.assert_array_equal(load_gymnasium_task(task, hopper, "dql").rewards, raw.rewards)
+    scaled = (raw.rewards * (1000 / (max(returns) - min(returns)))).astype(np.float32)
+    for source in ("iql", "bdpo"):
+        found = labelling(source, "locomotion", raw)(raw.rewards)
+        assert_close(found, scaled, "reduction", source, "float32")
+    standardised = labelling("dql", "pen", raw)(raw.rewards)
+    assert_close(standardised, (raw.rewards - raw.rewards.mean()) / raw.rewards.std(), "reduction", "pen", "float32")
+    for source, family in (("raw", "antmaze"), ("dql", "locomotion"), ("iql", "pen"), ("bdpo", "kitchen")):
+        np.testing.assert_array_equal(labelling(source, family, raw)(raw.rewards), raw.rewards)
+    for source, two in (("iql", [-1.0, 0.0]), ("dql", [-2.0, 2.0]), ("bdpo", [0.0, 100.0])):
+        assert labelling(source, "antmaze", raw)([0.0, 1.0]).tolist() == two
     with pytest.raises(UsageError, match="sparse is a choice of OGBench"):
-        load_gymnasium_task(task, hopper, "sparse")
+        labelling("sparse", "locomotion", raw)
 
 
 def episodes(terminals: np.ndarray) -> list[tuple[int, int]]:
@@ -87,7 +93,7 @@ def test_names_and_environments() -> None:
     pen = find_gymnasium_task("pen-human-v1")
     assert pen is not None
     assert (pen.environment, pen.settings) == ("AdroitHandPen-v1", {"max_episode_steps": 100})
-    for name in ("hopper-medium-v0", "antmaze-umaze-v2", "kitchen-mixed-v0", "hopper-medium"):
+    for name in ("hopper-medium-v0", "antmaze-umaze-v1", "kitchen-mixed-v1", "hopper-medium"):
         assert find_gymnasium_task(name) is None
 
 
@@ -103,5 +109,5 @@ def test_sparse_rewards_are_those_of_qam(tmp_path: Path, data: Path) -> None:
     settings = small_settings(tmp_path, data, method="bc", backend="torch", rewards="sparse", seeds=(0,))
     run = train.train(settings, quiet()).run
     assert json.loads((run / "config.json").read_text())["data_origin"].endswith("sparse rewards")
-    found = train.sparse(np.array([-4.0, -1.0, 0.0], np.float32))
+    found = sparse(np.array([-4.0, -1.0, 0.0], np.float32))
     assert (found.tolist(), found.dtype) == ([-1.0, -1.0, 0.0], np.float32)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..core.algorithm import Dimensions
 from ..core.engine import Engine, FlatState, Transitions
 from ..core.errors import CheckpointError
+from .data.rewards import RAW, Labelling
 from .environments import EvaluationEnvironment
 from .evaluation import NoiseShapes, decision_generator, drawn_noise
 from .settings import Settings
@@ -27,12 +28,15 @@ STREAM = 3
 
 @dataclass
 class Actor:
-    """One member's environment, the episode it is in, and the actions of the chunk that are still to be executed."""
+    """One member's environment, the episode it is in, and the actions of the chunk that are still to be executed.
+
+    The rows it gives have labelled rewards; `total` adds up the environment's own.
+    """
 
     seed: int
     environment: EvaluationEnvironment
     queue: Float32
-    sparse: bool = False
+    labelled: Labelling = RAW
     episode: int = -1
     decision: int = 0
     length: int = 0
@@ -56,10 +60,8 @@ class Actor:
         """Execute one action; the row it gives, and return and success of an episode that ended with it."""
         action, self.queue = np.clip(self.queue[0], -1.0, 1.0), self.queue[1:]
         before, met = self.observation, self.environment.step(action)
-        if self.sparse:
-            met = met._replace(reward=-float(met.reward != 0))
         self.observation, self.length, self.total = met.observation, self.length + 1, self.total + met.reward
-        labels = np.array([met.reward, not met.terminated, met.done], np.float32)
+        labels = np.array([self.labelled(met.reward), not met.terminated, met.done], np.float32)
         row = Transitions(before, action, met.observation, *labels)
         if not met.done:
             return row, None
@@ -85,7 +87,10 @@ class Episodes:
 
 
 class FineTuning:
-    """The environments and the experience of a run's members; `steps` counts what each of them did so far."""
+    """The environments and the experience of a run's members; `steps` counts what each of them did so far.
+
+    Rewards are labelled as those of the data were.
+    """
 
     def __init__(
         self,
@@ -94,12 +99,13 @@ class FineTuning:
         dimensions: Dimensions,
         noise: NoiseShapes,
         environments: Sequence[EvaluationEnvironment],
+        labelled: Labelling,
     ) -> None:
         self._settings, self._engine, self._noise = settings, engine, noise
         self._chunk, size = settings.config.chunk, dimensions.action // settings.config.chunk
         blank = np.zeros((0, size), np.float32)
         self._actors = [
-            Actor(member.seed, environment, blank, settings.rewards == "sparse")
+            Actor(member.seed, environment, blank, labelled)
             for member, environment in zip(settings.members, environments, strict=True)
         ]
         lead, observation = (len(self._actors), settings.online), dimensions.observation

@@ -16,7 +16,7 @@ from ..core.engine import Precision
 from ..core.errors import UsageError
 from ..core.hyper_parameters import configs_of
 from .checkpoint import KEEP
-from .data.gymnasium_tasks import Rewards
+from .data.rewards import Rewards
 from .data.streaming import Scheme
 from .evaluation import PATIENCE, Stepping
 from .members import Member, members

@@ -8,6 +8,10 @@ from typing import Any
 
 from ..core.errors import UsageError
 
+KITCHEN = "veloq/Kitchen-v0"
+# Environments written here, by the names they are registered under.
+OWN = {"veloq/AntMaze-v0": "d4rl_antmaze:AntMaze", KITCHEN: "d4rl_kitchen:Kitchen"}
+
 
 def make_environment(identifier: str, **settings: Any) -> Any:
     """`gymnasium.make` of an environment of ogbench, gymnasium or gymnasium-robotics, without side effects.
@@ -32,12 +36,15 @@ def make_environment(identifier: str, **settings: Any) -> Any:
     import ogbench
     import ogbench.online_locomotion  # noqa: F401 - and the bodies in the open
 
-    if identifier.startswith("Adroit"):
+    if identifier.startswith("Adroit") or identifier == KITCHEN:
         if importlib.util.find_spec("gymnasium_robotics") is None:
             raise UsageError(f"{identifier} needs gymnasium-robotics: pip install 'veloq[robotics]'")
         import gymnasium_robotics
 
         gymnasium.register_envs(gymnasium_robotics)
+    for name, entry_point in OWN.items():
+        if name not in gymnasium.registry:
+            gymnasium.register(name, f"{__package__}.{entry_point}")
     # What D4RL's data was made in is old on purpose.
     warnings.filterwarnings("ignore", message=".*is out of date", category=DeprecationWarning)
 

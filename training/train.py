@@ -1,31 +1,19 @@
 """Starting and resuming runs: everything is checked and loaded before the run folder appears."""
 
 import dataclasses
-import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 
 from ..core.algorithm import Dimensions
-from ..core.engine import Engine, Transitions
+from ..core.engine import Engine
 from ..core.errors import CheckpointError, DataError, DivergenceError, UsageError
 from . import checkpoint
 from .backends import check_device, engine_class
-from .data import load_task, make
-from .data.catalogue import Task, find_task
-from .data.expert_tasks import EXPERT_TASKS, uniform_rows
-from .data.files import data_directory, read_manifest, sha256, train_path
-from .data.gymnasium_tasks import GymnasiumTask, find_gymnasium_task, load_gymnasium_task
-from .data.mapped import MANIFEST, is_mapped
-from .data.provenance import seen
-from .data.streaming import Prefetch, Stream
-from .data.transitions import as_engine_data, sparse
+from .data.expert_tasks import EXPERT_TASKS
 from .environments import borrowed_environments
 from .fine_tuning import FineTuning
 from .interruption import StopRequest
@@ -37,6 +25,7 @@ from .run_folder import CONFIG, RunFolder, commit, versions
 from .run_lock import only_process
 from .scoring import Scorer
 from .settings import Settings, check_settings, config_values
+from .task_data import TaskData, load_task_data
 from .trackers import Tracker
 from .untrusted import check_types
 from .writing import writing
@@ -51,19 +40,6 @@ NEWER = (
 )
 
 
-@dataclass(frozen=True)
-class TaskData:
-    """The rows of a task on the host and where they came from; of a memory-mapped set, the portion that is due."""
-
-    transitions: Transitions
-    file: Path
-    directory: Path
-    digest: str
-    origin: str
-    manifest: Mapping[str, Any] | None
-    stream: Prefetch | None = None
-
-
 def train(settings: Settings, console: Console) -> Outcome:
     """Run from the start.
 
@@ -76,7 +52,7 @@ def train(settings: Settings, console: Console) -> Outcome:
     engine_type = engine_class(settings.backend)
     check_device(settings.backend, settings.device)
     began = time.monotonic()
-    data = _task_data(settings, console, 0)
+    data = load_task_data(settings, console, 0)
     dimensions = _dimensions(settings, data)
     engine = _engine(engine_type, settings, dimensions, data)
     seconds = time.monotonic() - began
@@ -86,7 +62,7 @@ def train(settings: Settings, console: Console) -> Outcome:
     console.print(f"run folder {folder.path}", highlight=False, soft_wrap=True)
     scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
     with only_process(folder.path):
-        return _session(settings, folder, engine, dimensions, scorer, data.stream, None, seconds, console)
+        return _session(settings, folder, engine, dimensions, scorer, data, None, seconds, console)
 
 
 def resume(run: Path, console: Console, **changes: Any) -> Outcome:
@@ -127,7 +103,7 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
     if restored is not None and restored.experience is not None and "updates" in changes:
         raise UsageError(f"{run}: already online, updates on the data alone are over; online extends the run")
     began = time.monotonic()
-    data = _task_data(dataclasses.replace(settings, transitions=None), console, step)
+    data = load_task_data(dataclasses.replace(settings, transitions=None), console, step)
     if data.digest != folder.config["data_sha256"]:
         raise DataError(f"{data.file}: not the file that this run was trained on (its SHA-256 differs)")
     dimensions = _dimensions(settings, data)
@@ -139,7 +115,7 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
     before = "" if restored else ", before its first checkpoint: from the start"
     console.print(f"resuming {run} at step {step}{before}", highlight=False, soft_wrap=True)
     scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
-    return _session(settings, folder, engine, dimensions, scorer, data.stream, restored, seconds, console)
+    return _session(settings, folder, engine, dimensions, scorer, data, restored, seconds, console)
 
 
 def stored_settings(folder: RunFolder) -> Settings:
@@ -175,7 +151,7 @@ def _session(
     engine: Engine,
     dimensions: Dimensions,
     scorer: Scorer,
-    stream: Prefetch | None,
+    data: TaskData,
     restored: checkpoint.Checkpoint | None,
     data_seconds: float,
     console: Console,
@@ -187,9 +163,9 @@ def _session(
     with stop, progress, borrowed_environments(settings.env, actors) as environments:
         state = engine.initial() if restored is None else engine.restore(restored.state)
         loop = Loop(settings, folder, engine, scorer, progress, stop, state, step)
-        loop.stream = stream
+        loop.stream = data.stream
         if settings.online:
-            loop.fine_tuning = FineTuning(settings, engine, dimensions, scorer.noise, environments)
+            loop.fine_tuning = FineTuning(settings, engine, dimensions, scorer.noise, environments, data.labelled)
             if restored is not None and restored.experience is not None:
                 progress.doing("playing the episodes again in which the run stopped")
                 loop.fine_tuning.restore(restored.experience)
@@ -205,65 +181,9 @@ def _session(
             for tracker in folder.trackers:
                 tracker.close()
         write_report(folder)
-    if stream is not None:
-        stream.close()
+    if data.stream is not None:
+        data.stream.close()
     return dataclasses.replace(outcome, seconds={"data": data_seconds, **outcome.seconds})
-
-
-def _task_data(settings: Settings, console: Console, step: int) -> TaskData:
-    if (gymnasium_task := find_gymnasium_task(settings.env)) is not None:
-        return _gymnasium(settings, gymnasium_task, console)
-    if settings.env in EXPERT_TASKS:
-        rows = uniform_rows(settings.env)
-        return TaskData(as_engine_data(rows), Path(settings.env), Path(), _digest(rows.rewards), rows.origin, None)
-    if settings.rewards in ("iql", "dql"):
-        raise UsageError(f"rewards: {settings.rewards} is a choice of D4RL's tasks; OGBench's are raw or sparse")
-    task = find_task(settings.env)
-    data_set = task.data_set
-    file = train_path(data_directory(settings.data_directory), data_set.name)
-    if not file.is_file() and is_mapped(folder := file.with_suffix("")):
-        return _streamed(settings, task, folder, step)
-    if not file.is_file() and settings.transitions is not None:
-        console.print(f"{file} is missing: making {settings.transitions} transitions", highlight=False, soft_wrap=True)
-        make(
-            data_set.name,
-            settings.transitions,
-            workers=settings.workers,
-            directory=settings.data_directory,
-            console=console,
-        )
-    rows = load_task(settings.env, settings.data_directory, console=console)
-    if settings.rewards == "sparse":
-        rows = dataclasses.replace(rows, rewards=sparse(rows.rewards), origin=f"{rows.origin}, sparse rewards")
-    manifest = read_manifest(file)
-    digest = sha256(file) if manifest is None else manifest["sha256"][file.name]
-    return TaskData(as_engine_data(rows), file, file.parent, digest, rows.origin, manifest)
-
-
-def _digest(column: npt.NDArray[np.float32]) -> str:
-    return hashlib.sha256(column.tobytes()).hexdigest()
-
-
-def _gymnasium(settings: Settings, task: GymnasiumTask, console: Console) -> TaskData:
-    directory = task.directory(settings.data_directory)
-    rows = load_gymnasium_task(task, directory, settings.rewards)
-    console.print(f"{task.name}: {task.remark}", highlight=False, soft_wrap=True)
-    file = directory / task.file_name
-    digest, source = sha256(file), rows.origin
-    if not task.minari:  # whose folders are minari's own
-        source = f"{rows.origin}, {seen(file, digest)}"
-    return TaskData(as_engine_data(rows), file, directory, digest, source, None)
-
-
-def _streamed(settings: Settings, task: Task, folder: Path, step: int) -> TaskData:
-    """The portion of a memory-mapped set that is due at a step; its manifest's hash stands for all files."""
-    if settings.rewards != "raw":
-        raise UsageError(f"rewards: {settings.rewards} is not a choice for portions of {folder}")
-    stream = Stream(folder, task, settings.portion, settings.portions, settings.seeds[0])
-    due = Prefetch(stream)
-    rows = due.portion(step // settings.portion_every)
-    digest = sha256(folder / MANIFEST)
-    return TaskData(as_engine_data(rows), folder, folder.parent, digest, stream.origin, None, due)
 
 
 def _dimensions(settings: Settings, data: TaskData) -> Dimensions:

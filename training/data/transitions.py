@@ -45,8 +45,3 @@ class TransitionData:
 def as_engine_data(rows: TransitionData) -> Transitions:
     """The rows as an engine takes them."""
     return Transitions(**{name: np.asarray(getattr(rows, name), np.float32) for name in Transitions._fields})
-
-
-def sparse(rewards: npt.ArrayLike) -> Array:
-    """QAM's sparse rewards: -1 until everything of the task is satisfied, then 0."""
-    return np.where(np.asarray(rewards) != 0, np.float32(-1), np.float32(0))
