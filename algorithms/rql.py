@@ -138,8 +138,8 @@ DEVIATIONS = (
     "The policy's value is taken one step from interpolants of noise and data, as released; eq. 15 does not say where.",
     "The next action's noise is drawn anew and V is the value at flow time 0, as released; no action is sampled.",
     "The flow's points are not clipped before V, and its step ends at time 1, as released.",
-    "Windows start uniformly in the data; the released code draws episodes uniformly, without replacement where "
-    "there are enough, and never starts at an episode's last row.",
+    "Windows start in episodes drawn uniformly, as released; online, those of the run's own experience start at rows "
+    "drawn uniformly, in the share of all windows that they are.",
     "A window's next observation follows its last step and any step's mask cuts the bootstrap; the released code takes "
     "the observation of the last acting row at an episode's end and only the last step's mask.",
     "The averaged actor acts always; the released code explores online with the actor itself.",
@@ -160,4 +160,5 @@ RQL = Algorithm(
     act_noise=act_noise,
     behaviour=None,
     deviations=DEVIATIONS,
+    by_episode=True,
 )

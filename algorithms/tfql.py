@@ -81,4 +81,5 @@ TFQL = Algorithm(
     act_noise=rql.act_noise,
     behaviour=None,
     deviations=DEVIATIONS,
+    by_episode=True,
 )

@@ -160,6 +160,8 @@ class Algorithm:
         act_noise: (config, dimensions) -> noise of one decision by name, without batch axes.
         behaviour: like `act`, for the behaviour-cloning policy the method trains on the side; None without one.
         deviations: where this differs from the paper and from the authors' code.
+        by_episode: windows of the data start in episodes drawn uniformly, each at most once in a batch that is smaller
+            than their number, and there at a row drawn uniformly (`core.episodes`); else at rows drawn uniformly.
         balanced: online, it acts uniformly before its first update, and half of every batch is its own experience.
     """
 
@@ -175,6 +177,7 @@ class Algorithm:
     act_noise: Callable[[Any, Dimensions], Mapping[str, Noise]]
     behaviour: Act | None
     deviations: tuple[str, ...]
+    by_episode: bool = False
     balanced: bool = False
 
     def declared(self, config: Any, dimensions: Dimensions) -> dict[str, Declared]:

@@ -74,7 +74,8 @@ class Engine(Protocol):
     Built as `Engine(algorithm, config, dimensions, data, seeds, precision="highest", device="cpu", varied=None,
     skip=False, room=0, balanced=False)`, where `seeds` is a sequence of S integers. Seed s starts from
     `initial_parameters(networks, s)` and draws its batches and noise from (s, step) alone, so that a seed's run depends
-    neither on the other seeds nor on how the updates are split over calls. Windows start uniformly on {0..N-chunk}.
+    neither on the other seeds nor on how the updates are split over calls. Windows start uniformly on {0..N-chunk}, or
+    in episodes drawn uniformly where the algorithm is `by_episode`.
 
     With `skip` a loss that is not finite, or whose metrics or gradients are not, moves nothing of its seed in that
     update; the metric "skipped" is the mean number of such losses in an update.
@@ -114,7 +115,9 @@ class Engine(Protocol):
         ...
 
     def load(self, data: Transitions) -> None:
-        """Draw from other data from now on; experience stays. As many rows as before compile nothing anew.
+        """Draw from other data from now on; experience stays.
+
+        As many rows as before, and for a method `by_episode` as many episodes, compile nothing anew.
 
         Raises:
             DataError: observations or actions have other sizes.

@@ -13,6 +13,7 @@ from jax import Array
 
 from ...core.algorithm import Batch, Noise
 from ...core.engine import Transitions
+from ...core.episodes import Episodes, episodes_of
 from ...core.errors import DataError
 from .value_targets import chunk_return
 
@@ -20,7 +21,8 @@ from .value_targets import chunk_return
 class Windows(NamedTuple):
     """The data on the device: its rows, and by start of a window its return, mask, validity, last row and sequel.
 
-    `next_start` is where the window of next actions begins, `next_valid` whether both lie in one episode.
+    `next_start` is where the window of next actions begins, `next_valid` whether both lie in one episode; `episodes`
+    are there where windows are drawn by them.
     """
 
     observations: Array
@@ -32,9 +34,10 @@ class Windows(NamedTuple):
     last: Array
     next_start: Array
     next_valid: Array
+    episodes: Any = None  # Episodes
 
 
-def windows(data: Transitions, chunk: int, discount: float, device: Any) -> Windows:
+def windows(data: Transitions, chunk: int, discount: float, device: Any, by_episode: bool = False) -> Windows:
     """Put the data on the device and work out every window of `chunk` rows once.
 
     A window that leaves its episode keeps the next observation of its last valid row.
@@ -46,7 +49,8 @@ def windows(data: Transitions, chunk: int, discount: float, device: Any) -> Wind
     observations, actions, next_observations, rewards, masks, terminals = parts
     starts = jnp.arange(rows - chunk + 1, dtype=jnp.int32)
     found = described(rewards, masks, terminals, starts, rows, chunk, discount)
-    return Windows(observations, actions, next_observations, *found)
+    episodes = jax.device_put(episodes_of(data.terminals, chunk), device) if by_episode else None
+    return Windows(observations, actions, next_observations, *found)._replace(episodes=episodes)
 
 
 def described(
@@ -77,6 +81,17 @@ def draw_starts(key: Array, batch_size: int, windows: Any) -> Array:
     """Uniform starts of `batch_size` windows, drawn with the key of one seed and step."""
     key = jax.random.fold_in(key, zlib.crc32(b"batch"))
     return jax.random.randint(key, (batch_size,), 0, windows, dtype=jnp.int32)
+
+
+def draw_by_episode(key: Array, batch_size: int, episodes: Episodes) -> Array:
+    """Starts of `batch_size` windows, in episodes drawn uniformly, each once at most where there are more of them."""
+    count = episodes.first.shape[0]
+    key = jax.random.fold_in(key, zlib.crc32(b"episodes"))
+    chosen = jax.random.choice(key, count, (batch_size,), replace=count <= batch_size)
+    key = jax.random.fold_in(key, zlib.crc32(b"rows"))
+    within = jax.random.randint(key, (batch_size,), 0, episodes.starts[chosen], dtype=jnp.int32)
+    starts: Array = episodes.first[chosen] + within
+    return starts
 
 
 def window_batch(data: Windows, start: Array, chunk: int, described_at: Array | None = None) -> Batch:

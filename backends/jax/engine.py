@@ -14,7 +14,7 @@ from ...core.engine import FlatState, Precision, Transitions, check_sizes, fille
 from ...core.errors import CheckpointError, MissingBackendError, UsageError
 from ...core.hyper_parameters import configs_of, numbers, with_numbers
 from ...core.networks import Forest, initial_parameters
-from .batches import keys, windows
+from .batches import Windows, keys, windows
 from .experience import Source, empty, shortened, written
 from .losses import loss_and_gradients, policy
 from .program_keys import Same, kernels
@@ -51,7 +51,7 @@ class Engine:
         self._algorithm, self._config, self._dimensions = algorithm, config, dimensions
         self._seeds = tuple(int(seed) for seed in seeds)
         self._device = find_device(device)
-        self._data = windows(data, config.chunk, config.discount, self._device)
+        self._data = self._windows(data)
         self._room, self._filled = room, 0
         self._keys = keys(self._seeds, self._device)
         self._configs = configs_of(config, varied, len(self._seeds))
@@ -74,6 +74,10 @@ class Engine:
         self._sources = [Source(self._data, empty(self._data, group, room) if room else None) for group in groups]
         self._nothing: Counted | None = None
         self._checked: set[bool] = set()
+
+    def _windows(self, data: Transitions) -> Windows:
+        config = self._config
+        return windows(data, config.chunk, config.discount, self._device, self._algorithm.by_episode)
 
     def initial(self) -> State:
         """The state before the first update."""
@@ -106,7 +110,7 @@ class Engine:
     def load(self, data: Transitions) -> None:
         """Train on other data of the same sizes from now on; see `core.engine.Engine.load`."""
         check_sizes(data, self._dimensions, self._config.chunk)
-        self._data = windows(data, self._config.chunk, self._config.discount, self._device)
+        self._data = self._windows(data)
         self._sources = [source._replace(data=self._data) for source in self._sources]
 
     def write(self, rows: Transitions) -> None:

@@ -10,7 +10,7 @@ from jax import Array, lax
 
 from ...core.algorithm import Batch
 from ...core.engine import Transitions
-from .batches import Windows, described, draw_starts, window_batch
+from .batches import Windows, described, draw_by_episode, draw_starts, window_batch
 
 
 class Experience(NamedTuple):
@@ -57,12 +57,15 @@ def shortened(experience: Experience, filled: int) -> Experience:
 def draw(source: Source, key: Array, batch_size: int, chunk: int, discount: Array, balanced: bool) -> Batch:
     """A batch of one seed: windows of the data and of its experience, all equally likely, or half of each.
 
-    Before the experience holds a window, all are of the data.
+    Before the experience holds a window, all are of the data, whose windows may be drawn by episode.
     """
+    of_data, episodes = source.data.last.shape[0], source.data.episodes
+    by_episode = None if episodes is None else draw_by_episode(key, batch_size, episodes)
     if source.experience is None:
-        return window_batch(source.data, draw_starts(key, batch_size, source.data.last.shape[0]), chunk)
+        start = draw_starts(key, batch_size, of_data) if by_episode is None else by_episode
+        return window_batch(source.data, start, chunk)
     filled = source.experience.count
-    of_data, own = source.data.last.shape[0], jnp.maximum(filled - chunk + 1, 0)
+    own = jnp.maximum(filled - chunk + 1, 0)
     if balanced:
         from_own = (jnp.arange(batch_size) >= batch_size // 2) & (own > 0)
         start = draw_starts(key, batch_size, jnp.where(from_own, own, of_data))
@@ -70,6 +73,8 @@ def draw(source: Source, key: Array, batch_size: int, chunk: int, discount: Arra
         start = draw_starts(key, batch_size, of_data + own)
         from_own = start >= of_data
         start = jnp.where(from_own, start - of_data, start)
+    if by_episode is not None:
+        start = jnp.where(from_own, start, by_episode)
     old = window_batch(source.data, jnp.where(from_own, 0, start), chunk)
     new = _own_batch(source.experience.rows, jnp.where(from_own, start, 0), filled, chunk, discount)
     return Batch(*(_where(from_own, mine, theirs) for mine, theirs in zip(new, old, strict=True)))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...core.algorithm import Batch, Noise
 from ...core.engine import Transitions
+from ...core.episodes import Episodes, episodes_of
 from ...core.errors import DataError
 from .value_targets import chunk_return
 
@@ -29,7 +30,9 @@ class Described(NamedTuple):
 class Windows:
     """All windows of `chunk` consecutive rows of a data set, each reduced once to what an update needs."""
 
-    def __init__(self, data: Transitions, chunk: int, discount: float, device: torch.device) -> None:
+    def __init__(
+        self, data: Transitions, chunk: int, discount: float, device: torch.device, by_episode: bool = False
+    ) -> None:
         rows = len(data.actions)
         if rows < chunk:
             raise DataError(f"the data set has {rows} rows, fewer than one chunk of {chunk}")
@@ -41,6 +44,10 @@ class Windows:
         self.steps = torch.arange(chunk, device=device)
         starts = torch.arange(self.count, device=device)
         self.described = described(self.columns, starts, rows, chunk, discount)
+        self.episodes: Episodes | None = None
+        if by_episode:
+            found = episodes_of(data.terminals, chunk)
+            self.episodes = Episodes(*(torch.tensor(part, dtype=torch.int64, device=device) for part in found))
 
     def batch(self, starts: Tensor) -> Batch:
         """The windows that start at rows `starts`."""
@@ -97,20 +104,36 @@ class Draws:
         self.noise, self.device = noise, device
         self.generator = torch.Generator(device)
 
-    def draw(self, seed: int, step: int, ranges: Sequence[tuple[int, int]]) -> tuple[Tensor, dict[str, Tensor]]:
+    def draw(
+        self, seed: int, step: int, ranges: Sequence[tuple[int, int]], data: Windows | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Starts (B,) and noise by name; the same on every call with the same arguments.
 
         Args:
             seed: of the run.
             step: updates before this one.
             ranges: (number, how many starts are drawn below it), the parts of the batch in order.
+            data: whose windows come first in the first part; where it has episodes, these are drawn by them.
         """
         self.generator.manual_seed(generator_seed(seed, step))
         generator, device = self.generator, self.device
         parts = [torch.randint(high, (n,), generator=generator, device=device) for high, n in ranges]
-        starts = parts[0] if len(parts) == 1 else torch.cat(parts)
         values = {}
         for name, declared in self.noise.items():
             sample = torch.randn if declared.kind == "normal" else torch.rand
             values[name] = sample(declared.shape, dtype=torch.float32, generator=generator, device=device)
-        return starts, values
+        if data is not None and data.episodes is not None:
+            parts[0] = torch.where(parts[0] < data.count, self._by_episode(len(parts[0]), data.episodes), parts[0])
+        return parts[0] if len(parts) == 1 else torch.cat(parts), values
+
+    def _by_episode(self, count: int, episodes: Episodes) -> Tensor:
+        """Starts in episodes drawn uniformly, each once at most where there are more of them than starts."""
+        generator, device, number = self.generator, self.device, len(episodes.first)
+        if number > count:
+            chosen = torch.randperm(number, generator=generator, device=device)[:count]
+        else:
+            chosen = torch.randint(number, (count,), generator=generator, device=device)
+        # The remainder of so large a number is uniform but for one part in 2³⁰.
+        within = torch.randint(1 << 62, (count,), generator=generator, device=device) % episodes.starts[chosen]
+        starts: Tensor = episodes.first[chosen] + within
+        return starts

@@ -107,9 +107,12 @@ class Engine:
         noise = algorithm.noise(config, dimensions, config.batch_size)
         self._draws = Draws(noise, self.device)
         self._room = room
-        windows = Windows(data, config.chunk, config.discount, self.device)
+        windows = self._windows(data)
         self._experience = Experience(len(self.seeds), room, windows, config.discount, balanced)
         self._gradients = {update.name: self._prepare(update, compile) for update in algorithm.updates}
+
+    def _windows(self, data: Transitions) -> Windows:
+        return Windows(data, self.config.chunk, self.config.discount, self.device, self.algorithm.by_episode)
 
     def _prepare(self, update: Update, compile: bool) -> Any:
         # One seed without vmap in plain autograd is the fastest eager form; the others need a pure function.
@@ -192,7 +195,7 @@ class Engine:
 
     def _sample(self, step: int) -> tuple[Batch, dict[str, Tensor]]:
         ranges = self._experience.ranges(self.config.batch_size)
-        drawn = [self._draws.draw(seed, step, ranges) for seed in self.seeds]
+        drawn = [self._draws.draw(seed, step, ranges, self._experience.data) for seed in self.seeds]
         if len(drawn) == 1:
             starts, noise = drawn[0]
         else:
@@ -228,7 +231,7 @@ class Engine:
     def load(self, data: Transitions) -> None:
         """Train on other data of the same sizes from now on; see `core.engine.Engine.load`."""
         check_sizes(data, self.dimensions, self.config.chunk)
-        self._experience.data = Windows(data, self.config.chunk, self.config.discount, self.device)
+        self._experience.data = self._windows(data)
 
     def write(self, rows: Transitions) -> None:
         """Add rows, (S, n, ...), to what the seeds have met; see `core.engine.Engine.write`."""

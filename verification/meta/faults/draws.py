@@ -13,7 +13,7 @@ DRAWS = (
         "the last window is never drawn",
         "off by one",
         WINDOWS,
-        jax=("experience.draw", "batch_size, source.data.last.shape[0])", "batch_size, source.data.last.shape[0] - 1)"),
+        jax=("experience.draw", "(key, batch_size, of_data) if", "(key, batch_size, of_data - 1) if"),
         torch=("batches.draw", "torch.randint(high,", "torch.randint(high - 1,"),
     ),
     engine_fault(
@@ -144,8 +144,8 @@ DRAWS = (
         ),
         torch=(
             "engine._sample",
-            "self._draws.draw(seed, step, ranges) for seed",
-            "self._draws.draw(seed + self.seeds.index(seed), step, ranges) for seed",
+            "self._draws.draw(seed, step, ranges, self._experience.data) for seed",
+            "self._draws.draw(seed + self.seeds.index(seed), step, ranges, self._experience.data) for seed",
         ),
     ),
     engine_fault(

@@ -1,7 +1,7 @@
 """Faults in an engine's states and policies, and the table of all engine faults."""
 
 from ..method_fault import EngineFault, engine_fault
-from . import draws, experience, networks, optimisers
+from . import draws, episodes, experience, networks, optimisers
 
 SPLIT = "test_engines.test_runs_may_be_split"
 ACTIONS = "test_engines.test_actions"
@@ -154,6 +154,7 @@ ENGINE_FAULTS: tuple[EngineFault, ...] = (
     *networks.ROUTES,
     *networks.NETWORK_FAULTS,
     *draws.DRAWS,
+    *episodes.EPISODES,
     *experience.EXPERIENCE,
     *STATES,
     *SKIPS,
