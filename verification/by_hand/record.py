@@ -32,6 +32,7 @@ class Record(NamedTuple):
             ensemble and the activation unless it is gelu; a residual one is "residual INPUTS -> HEADS WIDTH BLOCKS";
             a number by its value, an array of them with "shape" and "spread".
         defaults: hyper-parameters of the paper.
+        batches: how they are drawn where not by rows alike: "by episode", "balanced".
     """
 
     updates: Mapping[str, Trained]
@@ -40,6 +41,7 @@ class Record(NamedTuple):
     act_noise: Mapping[str, str]
     networks: Mapping[str, str]
     defaults: Mapping[str, Any]
+    batches: tuple[str, ...] = ()
 
 
 SIZES = (13, 17, 19, 23, 29, 31)  # of the hyper-parameters that are sizes; none is another plus one
@@ -76,6 +78,7 @@ def record_of(method: Algorithm) -> Record:
             name: _in_words(network, config, axes) for name, network in method.declared(config, dimensions).items()
         },
         defaults={name: getattr(default, name) for name in default.__dataclass_fields__},
+        batches=("by episode",) * method.by_episode + ("balanced",) * method.balanced,
     )
 
 

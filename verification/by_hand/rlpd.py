@@ -40,6 +40,7 @@ RECORD = Record(
         "learning_rate": 3e-4,
         "target_rate": 5e-3,
     },
+    batches=("balanced",),
 )
 
 

@@ -46,6 +46,7 @@ RECORD = Record(
         "target_rate": 5e-3,
         "actor_target_rate": 1e-3,
     },
+    batches=("by episode",),
 )
 
 

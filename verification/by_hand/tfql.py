@@ -17,6 +17,7 @@ RECORD = Record(
     act_noise=rql.RECORD.act_noise,
     networks=rql.RECORD.networks,
     defaults={**rql.RECORD.defaults, "flow_rho": 0.5},
+    batches=rql.RECORD.batches,
 )
 
 

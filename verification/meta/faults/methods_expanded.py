@@ -83,6 +83,7 @@ VALUES = (
         "batch.observations, x, t)",
         "batch.observations, x, t) * -1.0",
     ),
+    fault("RQL draws its windows by row", "record", "rql", "    by_episode=True,\n", "", test=RECORD),
 )
 
 POLICIES = (
