@@ -23,6 +23,8 @@ class TrainOptions:
     """single-task environment, see `veloq list envs`"""
     rewards: Literal["raw", "sparse", "iql", "dql", "bdpo"] = "raw"
     """as they are; QAM's sparse ones for manipulation; or scaled as these sources do on D4RL"""
+    observations: Literal["raw", "normalised"] = "raw"
+    """as they are, or with mean 0 and deviation 1 over the data, in training and acting"""
     backend: Literal["jax", "torch"] = "jax"
     """who computes"""
     preset: Literal["quick", "paper"] = "quick"

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from small_runs import quiet, small_settings
 
 from veloq.core.errors import DivergenceError
-from veloq.training import checkpoint
+from veloq.training import checkpoint, task_data
 from veloq.training import train as training
 from veloq.training.data.convert import convert
 from veloq.training.data.streaming import Stream
@@ -26,7 +26,7 @@ BACKENDS = pytest.mark.parametrize("backend", ["jax", "torch"])
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> None:
     """NaN in one reward of two thousand, behind the readers, which would refuse it."""
-    load = training.load_task
+    load = task_data.load_task
 
     def damaged(*arguments: Any, **options: Any) -> TransitionData:
         rows = load(*arguments, **options)
@@ -34,7 +34,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
         rewards[PLANTED] = np.nan
         return dataclasses.replace(rows, rewards=rewards)
 
-    monkeypatch.setattr(training, "load_task", damaged)
+    monkeypatch.setattr(task_data, "load_task", damaged)
 
 
 def losses(run: Path) -> list[dict[str, Any]]:

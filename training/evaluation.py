@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..core.engine import Policy
 from ..core.errors import ShapeError, SimulatorError, UsageError, VeloqError
 from .data.catalogue import evaluated_in
 from .environments import EvaluationEnvironment, borrowed_environments
@@ -22,7 +23,6 @@ NoiseShapes = Mapping[str, tuple[Literal["normal", "uniform"], tuple[int, ...]]]
 Stepping = Literal["threads", "processes"]
 Environment = EvaluationEnvironment | WorkerEnvironment
 PATIENCE = 300.0  # making the first robot arm takes seconds, a step a thousandth of one
-Policy = Callable[[Float32, dict[str, Float32]], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,12 @@ import numpy.typing as npt
 from ..core.algorithm import Dimensions
 from ..core.engine import Engine, FlatState, Transitions
 from ..core.errors import CheckpointError
-from .data.rewards import RAW, Labelling
+from .data.rewards import Labelling
 from .environments import EvaluationEnvironment
 from .evaluation import NoiseShapes, decision_generator, drawn_noise
+from .normaliser import Normaliser
 from .settings import Settings
+from .task_data import TaskData
 
 Float32 = npt.NDArray[np.float32]
 # Keeps its episodes and noise apart from those of evaluations with the same seed.
@@ -30,13 +32,15 @@ STREAM = 3
 class Actor:
     """One member's environment, the episode it is in, and the actions of the chunk that are still to be executed.
 
-    The rows it gives have labelled rewards; `total` adds up the environment's own.
+    The rows it gives have observations as the run sees them and labelled rewards; `total` adds up the environment's
+    own.
     """
 
     seed: int
     environment: EvaluationEnvironment
     queue: Float32
-    labelled: Labelling = RAW
+    labelled: Labelling
+    normaliser: Normaliser
     episode: int = -1
     decision: int = 0
     length: int = 0
@@ -45,7 +49,7 @@ class Actor:
 
     def begin(self, episode: int) -> None:
         """Start an episode."""
-        self.observation = self.environment.reset(self.seed, episode, STREAM)
+        self.observation = self.normaliser(self.environment.reset(self.seed, episode, STREAM))
         self.episode, self.decision, self.length, self.total, self.queue = episode, 0, 0, 0.0, self.queue[:0]
 
     def generator(self) -> np.random.Generator:
@@ -60,9 +64,10 @@ class Actor:
         """Execute one action; the row it gives, and return and success of an episode that ended with it."""
         action, self.queue = np.clip(self.queue[0], -1.0, 1.0), self.queue[1:]
         before, met = self.observation, self.environment.step(action)
-        self.observation, self.length, self.total = met.observation, self.length + 1, self.total + met.reward
+        self.observation = self.normaliser(met.observation)
+        self.length, self.total = self.length + 1, self.total + met.reward
         labels = np.array([self.labelled(met.reward), not met.terminated, met.done], np.float32)
-        row = Transitions(before, action, met.observation, *labels)
+        row = Transitions(before, action, self.observation, *labels)
         if not met.done:
             return row, None
         ended = self.total, met.success
@@ -89,7 +94,7 @@ class Episodes:
 class FineTuning:
     """The environments and the experience of a run's members; `steps` counts what each of them did so far.
 
-    Rewards are labelled as those of the data were.
+    Rewards are labelled, and observations normalised, as those of the data were.
     """
 
     def __init__(
@@ -99,13 +104,13 @@ class FineTuning:
         dimensions: Dimensions,
         noise: NoiseShapes,
         environments: Sequence[EvaluationEnvironment],
-        labelled: Labelling,
+        data: TaskData,
     ) -> None:
         self._settings, self._engine, self._noise = settings, engine, noise
         self._chunk, size = settings.config.chunk, dimensions.action // settings.config.chunk
         blank = np.zeros((0, size), np.float32)
         self._actors = [
-            Actor(member.seed, environment, blank, labelled)
+            Actor(member.seed, environment, blank, data.labelled, data.normaliser)
             for member, environment in zip(settings.members, environments, strict=True)
         ]
         lead, observation = (len(self._actors), settings.online), dimensions.observation

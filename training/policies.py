@@ -39,7 +39,7 @@ def load_policy(
         which: the latest checkpoint, or the best: that with the highest success rate on average over the members.
 
     Returns:
-        observations (..., S) and noise by name to actions (..., h·A), NumPy in and out.
+        observations (..., S) of the environment and noise by name to actions (..., h·A), NumPy in and out.
 
     Raises:
         UsageError: the folder is no run, or the run has no such seed, setting or behaviour policy.
@@ -66,13 +66,13 @@ def load_policies(
         raise UsageError(f"{algorithm.name} trains no behaviour policy")
     load = checkpoint.load_best if which == "best" else checkpoint.load_latest
     state = load(folder.path, folder.identity).state
-    policies = []
+    normaliser, policies = folder.normaliser(), []
     for index in range(len(folder.members)) if indices is None else indices:
         own = dataclasses.replace(config, **folder.members[index].numbers)
         online, target = (forest(state, part, index) for part in ("online", "target"))
         if missing := sorted(set(algorithm.declared(own, dimensions)) - set(online)):
             raise CheckpointError(f"{folder.path}: the checkpoint lacks the network {', '.join(missing)}")
-        policies.append(function(algorithm, own, dimensions, online, target, behaviour))
+        policies.append(normaliser.before(function(algorithm, own, dimensions, online, target, behaviour)))
     return policies
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..core.algorithm import Algorithm, Dimensions
 from ..core.errors import CheckpointError, UsageError
 from .members import Member, members
+from .normaliser import Normaliser, from_description
 from .settings import check_sweep, find_algorithm, make_config
 from .trackers import Tracker
 from .untrusted import check_types, read_object, refusing
@@ -95,6 +96,8 @@ class RunFolder:
         wanted = {key: self.config[key] for key in IDENTITY}
         if sweep := self.sweep():
             wanted["sweep"] = sweep
+        if (normaliser := self.config.get("normaliser")) is not None:
+            wanted["normaliser"] = normaliser
         return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
 
     def method(self) -> tuple[Algorithm, Any]:
@@ -107,6 +110,17 @@ class RunFolder:
             algorithm = find_algorithm(self.config["method"])
             return algorithm, make_config(algorithm, self.config["config"])
         except UsageError as error:
+            raise CheckpointError(f"{self.path / CONFIG}: {error}") from error
+
+    def normaliser(self) -> Normaliser:
+        """What is done to observations before a policy sees them.
+
+        Raises:
+            CheckpointError: config.json describes none for this run's observations.
+        """
+        try:
+            return from_description(self.config.get("normaliser"), self.config["dimensions"]["observation"])
+        except ValueError as error:
             raise CheckpointError(f"{self.path / CONFIG}: {error}") from error
 
     def sweep(self) -> dict[str, tuple[float, ...]]:

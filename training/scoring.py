@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.algorithm import Algorithm, Dimensions
-from .evaluation import EvaluationResult, NoiseShapes, Policy, evaluate
+from ..core.engine import Policy
+from .evaluation import EvaluationResult, NoiseShapes, evaluate
 from .measures import figures_of, measure_of
+from .normaliser import Normaliser
 from .settings import Settings
 from .writing import writing
 
 PICTURED_EPISODES = 10
-PICTURED_ROWS = 100_000
 
 
 def noise_shapes(algorithm: Algorithm, config: Any, dimensions: Dimensions) -> NoiseShapes:
@@ -26,26 +27,29 @@ class Scorer:
     """Evaluates policies of one run; every call starts from the same episodes and noise."""
 
     def __init__(
-        self, settings: Settings, dimensions: Dimensions, folder: Path, observations: npt.NDArray[np.float32]
+        self,
+        settings: Settings,
+        dimensions: Dimensions,
+        folder: Path,
+        positions: npt.NDArray[np.float32],
+        normaliser: Normaliser,
     ) -> None:
         self._settings = settings
         self.noise = noise_shapes(settings.algorithm, settings.config, dimensions)
-        self._folder = folder
-        # In mazes an observation begins with the agent's position; a sample shows where the data went.
-        self._positions = observations[:: max(1, len(observations) // PICTURED_ROWS), :2]
+        self._folder, self._positions, self._normaliser = folder, positions, normaliser
 
     def score(self, policy: Policy, episodes: int, picture: str | None = None) -> dict[str, Any]:
         """Per-seed means over the episodes.
 
         Args:
-            policy: observations (S, E, O) and noise to actions (S, E, h·A).
+            policy: observations (S, E, O), normalised where the run's are, and noise to actions (S, E, h·A).
             episodes: per seed.
             picture: name of the policy under which the first rollouts are drawn, None for no picture.
         """
         settings = self._settings
         result = evaluate(
             settings.env,
-            policy,
+            self._normaliser.before(policy),
             [member.seed for member in settings.members],
             episodes,
             settings.config.chunk,

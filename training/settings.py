@@ -20,6 +20,7 @@ from .data.rewards import Rewards
 from .data.streaming import Scheme
 from .evaluation import PATIENCE, Stepping
 from .members import Member, members
+from .normaliser import Observations
 from .protocols import find_protocol
 from .trackers import check_trackers
 
@@ -58,6 +59,7 @@ class Settings:
     protocol: str = "veloq"
     log: tuple[str, ...] = ()
     rewards: Rewards = "raw"
+    observations: Observations = "raw"
     portion: int = 1_000_000
     portion_every: int = 1000
     portions: Literal["episodes", "shards"] = "episodes"
@@ -165,6 +167,7 @@ def check_settings(settings: Settings) -> None:
         ("nan", ("stop", "skip")),
         ("portions", typing.get_args(Scheme)),
         ("rewards", typing.get_args(Rewards)),
+        ("observations", typing.get_args(Observations)),
         ("stepping", typing.get_args(Stepping)),
     ):
         if getattr(settings, name) not in choices:

@@ -20,41 +20,70 @@ from .data.files import data_directory, read_manifest, sha256, train_path
 from .data.gymnasium_tasks import GymnasiumTask, find_gymnasium_task, load_gymnasium_task
 from .data.mapped import MANIFEST, is_mapped
 from .data.provenance import seen
-from .data.rewards import RAW, Family, Labelling, labelling
+from .data.rewards import RAW as UNLABELLED
+from .data.rewards import Family, Labelling, labelling
 from .data.streaming import Prefetch, Stream
 from .data.transitions import TransitionData, as_engine_data
+from .normaliser import RAW, Normaliser, measured
 from .settings import Settings
+
+PICTURED_ROWS = 100_000
 
 
 @dataclass(frozen=True)
 class TaskData:
     """The rows of a task on the host and where they came from; of a memory-mapped set, the portion that is due.
 
-    `labelled` was done to their rewards and is done to those of the environment online.
+    Attributes:
+        transitions: observations as the run sees them.
+        positions: (n, 2), the first two numbers of some observations as they are: in mazes where the data went.
+        file, directory, digest, origin, manifest: what config.json says of the data.
+        labelled: what was done to the rewards and is done to those of the environment online.
+        normaliser: what was done to the observations and is done to those of the environment.
+        stream: where further portions come from.
     """
 
     transitions: Transitions
+    positions: npt.NDArray[np.float32]
     file: Path
     directory: Path
     digest: str
     origin: str
     manifest: Mapping[str, Any] | None
-    labelled: Labelling = RAW
+    labelled: Labelling
+    normaliser: Normaliser = RAW
     stream: Prefetch | None = None
 
 
-def load_task_data(settings: Settings, console: Console, step: int) -> TaskData:
+def load_task_data(settings: Settings, console: Console, step: int, normaliser: Normaliser | None = None) -> TaskData:
     """The rows that a run trains on at a step; a missing OGBench set is made where the settings allow it.
+
+    Args:
+        settings: of the run.
+        console: where a user is told what is not obvious.
+        step: at which the run begins or goes on.
+        normaliser: that of a run that goes on; None to measure it where observations are to be normalised.
 
     Raises:
         UsageError: the settings ask for what this task has not.
         DataError: the data is missing or damaged.
     """
+    data = _as_they_are(settings, console, step)
+    if settings.observations == "raw":
+        return data
+    rows = data.transitions
+    normaliser = normaliser or measured(rows.observations)
+    observations, following = normaliser(rows.observations), normaliser(rows.next_observations)
+    seen = rows._replace(observations=observations, next_observations=following)
+    return dataclasses.replace(data, transitions=seen, normaliser=normaliser)
+
+
+def _as_they_are(settings: Settings, console: Console, step: int) -> TaskData:
     if (gymnasium_task := find_gymnasium_task(settings.env)) is not None:
         return _gymnasium(settings, gymnasium_task, console)
     if settings.env in EXPERT_TASKS:
         rows = uniform_rows(settings.env)
-        return TaskData(as_engine_data(rows), Path(settings.env), Path(), _digest(rows.rewards), rows.origin, None)
+        return _known(rows, Path(settings.env), Path(), _digest(rows.rewards), rows.origin)
     task = find_task(settings.env)
     data_set = task.data_set
     file = train_path(data_directory(settings.data_directory), data_set.name)
@@ -73,7 +102,21 @@ def load_task_data(settings: Settings, console: Console, step: int) -> TaskData:
     rows, labelled = _labelled(settings, "ogbench", rows)
     manifest = read_manifest(file)
     digest = sha256(file) if manifest is None else manifest["sha256"][file.name]
-    return TaskData(as_engine_data(rows), file, file.parent, digest, rows.origin, manifest, labelled)
+    return _known(rows, file, file.parent, digest, rows.origin, manifest, labelled)
+
+
+def _known(
+    rows: TransitionData,
+    file: Path,
+    directory: Path,
+    digest: str,
+    origin: str,
+    manifest: Mapping[str, Any] | None = None,
+    labelled: Labelling = UNLABELLED,
+    stream: Prefetch | None = None,
+) -> TaskData:
+    positions = rows.observations[:: max(1, len(rows) // PICTURED_ROWS), :2]
+    return TaskData(as_engine_data(rows), positions, file, directory, digest, origin, manifest, labelled, stream=stream)
 
 
 def _labelled(settings: Settings, family: Family, rows: TransitionData) -> tuple[TransitionData, Labelling]:
@@ -96,15 +139,16 @@ def _gymnasium(settings: Settings, task: GymnasiumTask, console: Console) -> Tas
     digest, source = sha256(file), rows.origin
     if not task.minari:  # whose folders are minari's own
         source = f"{rows.origin}, {seen(file, digest)}"
-    return TaskData(as_engine_data(rows), file, directory, digest, source, None, labelled)
+    return _known(rows, file, directory, digest, source, None, labelled)
 
 
 def _streamed(settings: Settings, task: Task, folder: Path, step: int) -> TaskData:
     """The portion of a memory-mapped set that is due at a step; its manifest's hash stands for all files."""
-    if settings.rewards != "raw":
-        raise UsageError(f"rewards: {settings.rewards} is not a choice for portions of {folder}")
+    for name in ("rewards", "observations"):
+        if (chosen := getattr(settings, name)) != "raw":
+            raise UsageError(f"{name}: {chosen} is not a choice for portions of {folder}")
     stream = Stream(folder, task, settings.portion, settings.portions, settings.seeds[0])
     due = Prefetch(stream)
     rows = due.portion(step // settings.portion_every)
     digest = sha256(folder / MANIFEST)
-    return TaskData(as_engine_data(rows), folder, folder.parent, digest, stream.origin, None, stream=due)
+    return _known(rows, folder, folder.parent, digest, stream.origin, stream=due)

@@ -35,7 +35,7 @@ STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "devi
 
 # Settings that runs of earlier versions did not store.
 NEWER = (
-    *("rewards", "stepping", "patience", "keep", "protocol"),
+    *("rewards", "observations", "stepping", "patience", "keep", "protocol"),
     *("portion", "portion_every", "portions", "online", "warmup", "utd"),
 )
 
@@ -60,7 +60,7 @@ def train(settings: Settings, console: Console) -> Outcome:
     folder = RunFolder.create(settings.directory, _description(settings, dimensions, data, found))
     console.print(found.sentence(settings.env), highlight=False, soft_wrap=True, markup=False)
     console.print(f"run folder {folder.path}", highlight=False, soft_wrap=True)
-    scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
+    scorer = Scorer(settings, dimensions, folder.path, data.positions, data.normaliser)
     with only_process(folder.path):
         return _session(settings, folder, engine, dimensions, scorer, data, None, seconds, console)
 
@@ -103,7 +103,7 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
     if restored is not None and restored.experience is not None and "updates" in changes:
         raise UsageError(f"{run}: already online, updates on the data alone are over; online extends the run")
     began = time.monotonic()
-    data = load_task_data(dataclasses.replace(settings, transitions=None), console, step)
+    data = load_task_data(dataclasses.replace(settings, transitions=None), console, step, folder.normaliser())
     if data.digest != folder.config["data_sha256"]:
         raise DataError(f"{data.file}: not the file that this run was trained on (its SHA-256 differs)")
     dimensions = _dimensions(settings, data)
@@ -114,7 +114,7 @@ def _continued(folder: RunFolder, console: Console, changes: Mapping[str, Any]) 
     folder.note_resumed(step, changed)
     before = "" if restored else ", before its first checkpoint: from the start"
     console.print(f"resuming {run} at step {step}{before}", highlight=False, soft_wrap=True)
-    scorer = Scorer(settings, dimensions, folder.path, data.transitions.observations)
+    scorer = Scorer(settings, dimensions, folder.path, data.positions, data.normaliser)
     return _session(settings, folder, engine, dimensions, scorer, data, restored, seconds, console)
 
 
@@ -132,10 +132,7 @@ def stored_settings(folder: RunFolder) -> Settings:
         "tuned": config.get("tuned", "released"),
         "compile": config.get("compile") is True,
         "nan": config.get("nan", "stop"),
-        **{
-            name: config.get(name, getattr(Settings, name))
-            for name in ("keep", "protocol", "portion", "portion_every", "portions", "online", "warmup", "utd")
-        },
+        **{name: config.get(name, getattr(Settings, name)) for name in NEWER},
         "seeds": tuple(config["seeds"]),
         "sweep": folder.sweep(),
         "log": tuple(config.get("log", ())),
@@ -165,7 +162,7 @@ def _session(
         loop = Loop(settings, folder, engine, scorer, progress, stop, state, step)
         loop.stream = data.stream
         if settings.online:
-            loop.fine_tuning = FineTuning(settings, engine, dimensions, scorer.noise, environments, data.labelled)
+            loop.fine_tuning = FineTuning(settings, engine, dimensions, scorer.noise, environments, data)
             if restored is not None and restored.experience is not None:
                 progress.doing("playing the episodes again in which the run stopped")
                 loop.fine_tuning.restore(restored.experience)
@@ -228,6 +225,7 @@ def _description(settings: Settings, dimensions: Dimensions, data: TaskData, fou
         "data_sha256": data.digest,
         "data_origin": data.origin,
         "data_manifest": data.manifest,
+        "normaliser": data.normaliser.described(),
         "data_transitions": len(data.transitions.rewards),
         "versions": versions(),
         "commit": commit(),
