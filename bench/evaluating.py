@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..training.evaluation import Stepping, evaluate
+from ..training.evaluation import evaluate
 from ..training.scoring import noise_shapes
+from ..training.worker_processes import Stepping
 from .sizes import SIZES, problem
 
 ENV = SIZES["quick"][0]

@@ -82,7 +82,7 @@ class TrainOptions:
     workers: int = 2
     """processes that make data, threads or processes that step environments"""
     stepping: Literal["threads", "processes"] = "threads"
-    """who steps environments in evaluation: processes survive one that crashes or hangs"""
+    """who steps environments: runs survive processes that crash or hang"""
     patience: float = 300.0
     """seconds after which such a process counts as hung"""
 
@@ -108,7 +108,7 @@ class ResumeOptions:
     workers: int | None = None
     """threads or processes that step environments"""
     stepping: Literal["threads", "processes"] | None = None
-    """who steps environments in evaluation"""
+    """who steps environments"""
     patience: float | None = None
     """seconds after which a process counts as hung"""
 
@@ -134,7 +134,7 @@ class EvaluateOptions:
     workers: int = 2
     """threads or processes that step environments"""
     stepping: Literal["threads", "processes"] = "threads"
-    """who steps environments: processes survive one that crashes or hangs"""
+    """who steps environments: evaluations survive processes that crash or hang"""
     patience: float = 300.0
     """seconds after which such a process counts as hung"""
 

@@ -109,6 +109,62 @@ def test_a_run_whose_environment_fails_goes_on_from_there(tmp_path: Path, data: 
     assert found == wanted
 
 
+ONLINE: dict[str, Any] = {"updates": 1, "online": 12, "warmup": 3, "evaluate_every": 4, "dispatch": 4}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("failure", ["none", "die", "hang"])
+def test_online_a_lost_process_costs_nothing(tmp_path: Path, data: Path, failures: Path, failure: str) -> None:
+    """Its episode is played again in another: experience and parameters are those of a run without processes."""
+    settings = small_settings(tmp_path / "runs", data, curve_episodes=1, backend="torch", **ONLINE)
+    wanted = checkpoint.load_latest(train.train(settings, quiet()).run)
+    if failure != "none":
+        (failures / f"{failure}-once").touch()
+    patience = 15.0 if failure == "hang" else 60.0
+    processes = dataclasses.replace(settings, stepping="processes", patience=patience)
+    found = checkpoint.load_latest(train.train(processes, quiet()).run)
+    assert not list(failures.iterdir())
+    for part in ("state", "experience"):
+        for name, value in getattr(wanted, part).items():
+            np.testing.assert_array_equal(getattr(found, part)[name], value, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("failure", "says"), [("die", "its worker died with exit code 7, a second time"), ("raise", "the arm is broken")]
+)
+def test_online_a_failure_keeps_the_checkpoint_before(
+    tmp_path: Path, data: Path, failures: Path, failure: str, says: str
+) -> None:
+    """One line; resumed, the run ends as one that never failed."""
+    settings = small_settings(tmp_path / "runs", data, curve_episodes=1, seeds=(0,), backend="torch", **ONLINE)
+    for time in ("once", "twice"):
+        (failures / f"{failure}-{time}").touch()
+    pattern = f"online episode 0 of seed 0: .*{says}; the last checkpoint is kept$"
+    with pytest.raises(SimulatorError, match=pattern) as failed:
+        train.train(dataclasses.replace(settings, stepping="processes"), quiet())
+    assert "\n" not in str(failed.value)
+    (begun,) = (tmp_path / "runs").iterdir()
+    assert checkpoint.load_latest(begun).step == 4
+    for path in failures.iterdir():
+        path.unlink()
+    assert train.resume(begun, quiet()).finished
+    whole = train.train(dataclasses.replace(settings, directory=tmp_path / "whole"), quiet()).run
+    wanted = checkpoint.load_latest(whole)
+    for name, value in wanted.state.items():
+        np.testing.assert_array_equal(checkpoint.load_latest(begun).state[name], value, err_msg=name)
+
+
+def test_online_an_environment_that_raises_is_one_line(tmp_path: Path, data: Path, monkeypatch: Any) -> None:
+    def broken(self: EvaluationEnvironment, action: Any) -> Any:
+        raise RuntimeError("the arm\nis broken")
+
+    settings = small_settings(tmp_path, data, backend="torch", **(ONLINE | {"updates": 0, "method": "rlpd"}))
+    monkeypatch.setattr(EvaluationEnvironment, "step", broken)
+    with pytest.raises(SimulatorError, match="online episode 0 of seed 0: RuntimeError: the arm is broken; the last"):
+        train.train(settings, quiet())
+
+
 def test_patience_is_positive() -> None:
     with pytest.raises(UsageError, match="patience must be positive, got 0"):
         run(patience=0.0)

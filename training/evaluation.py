@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -14,13 +13,12 @@ import numpy.typing as npt
 from ..core.engine import Policy
 from ..core.errors import ShapeError, SimulatorError, UsageError, VeloqError
 from .data.catalogue import evaluated_in
-from .environments import EvaluationEnvironment, borrowed_environments
+from .environments import EvaluationEnvironment
 from .untrusted import one_line
-from .worker_processes import WorkerEnvironment, WorkerLostError, borrowed_workers
+from .worker_processes import Stepping, WorkerEnvironment, WorkerLostError, borrowed
 
 Float32 = npt.NDArray[np.float32]
 NoiseShapes = Mapping[str, tuple[Literal["normal", "uniform"], tuple[int, ...]]]
-Stepping = Literal["threads", "processes"]
 Environment = EvaluationEnvironment | WorkerEnvironment
 PATIENCE = 300.0  # making the first robot arm takes seconds, a step a thousandth of one
 
@@ -199,13 +197,13 @@ def evaluate(
     tally = _Tally(env_name, seeds, episodes, record)
     count = len(seeds) * width
     with (
-        _environments(env_name, count, workers, stepping, patience) as borrowed,
+        borrowed(env_name, count, workers, stepping, patience) as environments_of_rows,
         ThreadPoolExecutor(workers) as threads,
     ):
         started = time.perf_counter()
-        observation, action = borrowed[0].sizes()
+        observation, action = environments_of_rows[0].sizes()
         blank = np.zeros(observation, dtype=np.float32)
-        rows = [_Row(environment, index // width, blank) for index, environment in enumerate(borrowed)]
+        rows = [_Row(environment, index // width, blank) for index, environment in enumerate(environments_of_rows)]
         groups = [rows[worker::workers] for worker in range(workers)]
         list(threads.map(tally.begin_all, groups))
         while any(row.episode is not None for row in rows):
@@ -219,14 +217,6 @@ def evaluate(
         [tally.paths[s, k] for k in range(min(record, episodes)) if (s, k) in tally.paths] for s in range(len(seeds))
     ]
     return EvaluationResult(tally.success, tally.lengths, tally.returns, seconds, paths)
-
-
-def _environments(
-    env_name: str, count: int, workers: int, stepping: Stepping, patience: float
-) -> AbstractContextManager[Sequence[Environment]]:
-    if stepping == "threads":
-        return borrowed_environments(env_name, count)
-    return borrowed_workers(env_name, count, workers, patience)
 
 
 def _actions(flat: npt.NDArray[Any], rows: int, chunk: int, width: int, size: int) -> Float32:

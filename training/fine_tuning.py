@@ -6,8 +6,9 @@ episodes, truncated ones too, masks only those that terminated. A method that is
 its first update and draws half of every batch from its experience.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,20 @@ import numpy.typing as npt
 
 from ..core.algorithm import Dimensions
 from ..core.engine import Engine, FlatState, Transitions
-from ..core.errors import CheckpointError
+from ..core.errors import CheckpointError, SimulatorError, VeloqError
 from .data.rewards import Labelling
 from .environments import EvaluationEnvironment
 from .evaluation import NoiseShapes, decision_generator, drawn_noise
 from .normaliser import Normaliser
 from .settings import Settings
 from .task_data import TaskData
+from .untrusted import one_line
+from .worker_processes import WorkerEnvironment, WorkerLostError
 
 Float32 = npt.NDArray[np.float32]
 # Keeps its episodes and noise apart from those of evaluations with the same seed.
 STREAM = 3
+KEPT = "the last checkpoint is kept"
 
 
 @dataclass
@@ -37,7 +41,7 @@ class Actor:
     """
 
     seed: int
-    environment: EvaluationEnvironment
+    environment: EvaluationEnvironment | WorkerEnvironment
     queue: Float32
     labelled: Labelling
     normaliser: Normaliser
@@ -61,18 +65,17 @@ class Actor:
         self.queue, self.decision = chunk, self.decision + 1
 
     def step(self) -> tuple[Transitions, tuple[float, bool] | None]:
-        """Execute one action; the row it gives, and return and success of an episode that ended with it."""
-        action, self.queue = np.clip(self.queue[0], -1.0, 1.0), self.queue[1:]
-        before, met = self.observation, self.environment.step(action)
-        self.observation = self.normaliser(met.observation)
-        self.length, self.total = self.length + 1, self.total + met.reward
+        """Execute one action; the row it gives, and return and success of an episode that ended with it.
+
+        Where the environment fails, nothing changes here.
+        """
+        action = np.clip(self.queue[0], -1.0, 1.0)
+        met = self.environment.step(action)
+        before, self.observation = self.observation, self.normaliser(met.observation)
+        self.queue, self.length, self.total = self.queue[1:], self.length + 1, self.total + met.reward
         labels = np.array([self.labelled(met.reward), not met.terminated, met.done], np.float32)
         row = Transitions(before, action, self.observation, *labels)
-        if not met.done:
-            return row, None
-        ended = self.total, met.success
-        self.begin(self.episode + 1)
-        return row, ended
+        return row, (self.total, met.success) if met.done else None
 
 
 @dataclass
@@ -103,7 +106,7 @@ class FineTuning:
         engine: Engine,
         dimensions: Dimensions,
         noise: NoiseShapes,
-        environments: Sequence[EvaluationEnvironment],
+        environments: Sequence[EvaluationEnvironment | WorkerEnvironment],
         data: TaskData,
     ) -> None:
         self._settings, self._engine, self._noise = settings, engine, noise
@@ -118,7 +121,7 @@ class FineTuning:
         self._rows = Transitions(*(np.zeros(shape, np.float32) for shape in shapes))
         self.steps = 0
         for actor in self._actors:
-            actor.begin(0)
+            self._surely(actor, partial(actor.begin, 0))
 
     def run(self, state: Any, steps: int) -> tuple[Any, dict[str, npt.NDArray[Any]], int, Episodes]:
         """So many environment steps of every member, with the updates that follow each.
@@ -159,14 +162,37 @@ class FineTuning:
     def _step(self, ended: Episodes) -> None:
         """One environment step of every member, written down here and on the device."""
         for index, actor in enumerate(self._actors):
-            row, outcome = actor.step()
+            row, outcome = self._surely(actor, actor.step, partial(self._regain, index, actor))
             for column, value in zip(self._rows, row, strict=True):
                 column[index, self.steps] = value
             if outcome is not None:
                 ended.returns[index].append(outcome[0])
                 ended.success[index].append(outcome[1])
+                self._surely(actor, partial(actor.begin, actor.episode + 1))
         self._engine.write(Transitions(*(column[:, self.steps : self.steps + 1] for column in self._rows)))
         self.steps += 1
+
+    def _surely(self, actor: Actor, work: Callable[[], Any], regain: Callable[[], None] = lambda: None) -> Any:
+        """Do what an actor is to do; when its worker is lost, do what regains its place, and try once more."""
+        where = f"{self._settings.env}: online episode {max(actor.episode, 0)} of seed {actor.seed}"
+        try:
+            try:
+                return work()
+            except WorkerLostError:
+                regain()
+                return work()
+        except WorkerLostError as error:
+            raise SimulatorError(f"{where}: its worker {error}, a second time; {KEPT}") from error
+        except VeloqError as error:
+            raise SimulatorError(f"{where}: {error}; {KEPT}") from error
+        except Exception as error:
+            raise SimulatorError(f"{where}: {type(error).__name__}: {one_line(error)}; {KEPT}") from error
+
+    def _regain(self, index: int, actor: Actor) -> None:
+        """Play the episode again, in the environment that the next question makes, up to where it was."""
+        queue, decision = actor.queue, actor.decision
+        self._play_again(index, actor, actor.episode, actor.length)
+        actor.queue, actor.decision = queue, decision
 
     def repeated(self, begin: int, end: int) -> Iterator[int]:
         """The updates of environment steps `begin` to `end`, all of them past, once more.

@@ -79,20 +79,18 @@ class Loop:
 
         Raises:
             DivergenceError: a metric became NaN or infinite; the checkpoints before it are kept.
-            SimulatorError: an environment failed; the checkpoint of this moment is evaluated on resuming.
+            SimulatorError: an environment failed, in an evaluation, whose checkpoint is evaluated on resuming, or
+                online, where the run goes on from the checkpoint before.
         """
         try:
             while True:
                 if self._evaluation_due():
-                    self._evaluate()
+                    self._evaluate_or_save()
                     self.save()
                 self.stop.check()
                 if self.step >= self.settings.end:
                     return self._outcome(finished=True)
                 self._dispatch()
-        except SimulatorError:
-            self.save()
-            raise
         except Interrupted:
             self.progress.doing("saving")
             self.save()
@@ -195,6 +193,13 @@ class Loop:
             first = self.settings.updates
             for met, updates in enumerate(self.fine_tuning.repeated(step - first, end - first), step):
                 yield Stretch(updates, met >= self.step)
+
+    def _evaluate_or_save(self) -> None:
+        try:
+            self._evaluate()
+        except SimulatorError:
+            self.save()
+            raise
 
     def _evaluate(self) -> None:
         final = self._is_milestone()

@@ -15,9 +15,10 @@ from ..core.networks import Forest
 from . import checkpoint
 from .backends import policy_function
 from .checkpoint import Which
-from .evaluation import PATIENCE, EvaluationResult, Stepping, evaluate
+from .evaluation import PATIENCE, EvaluationResult, evaluate
 from .run_folder import RunFolder
 from .scoring import noise_shapes
+from .worker_processes import Stepping
 
 
 def load_policy(

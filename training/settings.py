@@ -18,11 +18,12 @@ from ..core.hyper_parameters import configs_of
 from .checkpoint import KEEP
 from .data.rewards import Rewards
 from .data.streaming import Scheme
-from .evaluation import PATIENCE, Stepping
+from .evaluation import PATIENCE
 from .members import Member, members
 from .normaliser import Observations
 from .protocols import find_protocol
 from .trackers import check_trackers
+from .worker_processes import Stepping
 
 # Hyper-parameters that lie in [0, 1], and those strictly inside; a method's record names further rates and moments.
 UNIT_INTERVAL = ("discount",)

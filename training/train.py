@@ -14,7 +14,6 @@ from ..core.errors import CheckpointError, DataError, DivergenceError, UsageErro
 from . import checkpoint
 from .backends import check_device, engine_class
 from .data.expert_tasks import EXPERT_TASKS
-from .environments import borrowed_environments
 from .fine_tuning import FineTuning
 from .interruption import StopRequest
 from .loop import Loop, Outcome
@@ -28,6 +27,7 @@ from .settings import Settings, check_settings, config_values
 from .task_data import TaskData, load_task_data
 from .trackers import Tracker
 from .untrusted import check_types
+from .worker_processes import borrowed
 from .writing import writing
 
 # The words of config.json; its numbers are checked as those of the command line are.
@@ -157,7 +157,9 @@ def _session(
     progress = Progress(settings.end, step, console)
     stop = StopRequest(lambda: progress.doing("stopping after this dispatch"))
     actors = len(settings.members) if settings.online else 0
-    with stop, progress, borrowed_environments(settings.env, actors) as environments:
+    # A worker for each: what a lost one takes with it is one episode.
+    borrowing = borrowed(settings.env, actors, actors, settings.stepping, settings.patience)
+    with stop, progress, borrowing as environments:
         state = engine.initial() if restored is None else engine.restore(restored.state)
         loop = Loop(settings, folder, engine, scorer, progress, stop, state, step)
         loop.stream = data.stream

@@ -3,18 +3,19 @@
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import SimulatorError
-from .environments import EvaluationEnvironment, Observation, Run
+from .environments import EVALUATION, EvaluationEnvironment, Observation, Run, Step, borrowed_environments
 from .untrusted import one_line
 
+Stepping = Literal["threads", "processes"]
 Factory = Callable[[str], EvaluationEnvironment]
 factory: Factory = EvaluationEnvironment
 
@@ -74,7 +75,7 @@ class Worker:
 
 
 class WorkerEnvironment:
-    """An environment in a worker, with the methods of `EvaluationEnvironment` that an evaluation needs."""
+    """An environment in a worker, with the methods of `EvaluationEnvironment` that evaluations and fine-tuning need."""
 
     def __init__(self, worker: Worker, slot: int, patience: float) -> None:
         self.worker, self._slot, self._patience = worker, slot, patience
@@ -84,9 +85,14 @@ class WorkerEnvironment:
         found: tuple[int, int] = self._ask("sizes")
         return found
 
-    def reset(self, seed: int, episode: int) -> Observation:
+    def reset(self, seed: int, episode: int, stream: int = EVALUATION) -> Observation:
         """Start an episode."""
-        return np.asarray(self._ask("reset", seed, episode))
+        return np.asarray(self._ask("reset", seed, episode, stream))
+
+    def step(self, action: npt.NDArray[Any]) -> Step:
+        """Apply one action."""
+        found: Step = self._ask("step", action)
+        return found
 
     def position(self) -> npt.NDArray[np.float64] | None:
         """Where the agent is in a maze."""
@@ -138,3 +144,12 @@ def borrowed_workers(env_name: str, count: int, workers: int, patience: float) -
     finally:
         with _idle_lock:
             _idle[key].extend(hired)
+
+
+def borrowed(
+    env_name: str, count: int, workers: int, stepping: Stepping, patience: float
+) -> AbstractContextManager[Sequence[EvaluationEnvironment | WorkerEnvironment]]:
+    """`count` environments of a task, in this process or in `workers` others."""
+    if stepping == "threads":
+        return borrowed_environments(env_name, count)
+    return borrowed_workers(env_name, count, workers, patience)
