@@ -11,6 +11,8 @@ from veloq.algorithms.qam import QAM, Config
 from veloq.core.algorithm import Average
 from veloq.core.errors import UsageError
 from veloq.training import presets, settings
+from veloq.training.data.catalogue import task_names
+from veloq.training.data.gymnasium_tasks import GYMNASIUM_TASKS
 from veloq.training.settings import make_config
 
 TRIPLE = "cube-triple-play-singletask-v0"
@@ -127,6 +129,21 @@ def test_the_longest_domain_counts_and_the_paper_lies_over_the_script() -> None:
     for (env, which), (values, domain, source) in expected.items():
         assert tuned.tuned("everything", env, which) == tuned.Tuned(values, domain, source)  # type: ignore[arg-type]
     assert tuned.tuned("another", TRIPLE, "released") == tuned.Tuned()
+
+
+@pytest.mark.parametrize("method", ALGORITHMS)
+def test_benchmarks_do_not_share_rows(method: str) -> None:
+    """But for ant mazes in general: OGBench and D4RL have some of the same sizes with other data."""
+    rows = {
+        name: {tuned.tuned(method, task, "released").domain for task in tasks} - {"", "antmaze"}
+        for name, tasks in (("ogbench", task_names()), ("d4rl", GYMNASIUM_TASKS))
+    }
+    assert not rows["ogbench"] & rows["d4rl"]
+    assert (
+        tuned.tuned("qam", "antmaze-large-navigate-singletask-task1-v0", "released").domain == "antmaze-large-navigate"
+    )
+    assert tuned.tuned("qam", "antmaze-large-play-v2", "released").domain == "antmaze"
+    assert tuned.tuned("fql", "antmaze-large-play-v2", "released").domain == "antmaze-large-play"
 
 
 @pytest.mark.usefixtures("table")
