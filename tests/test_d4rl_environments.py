@@ -171,6 +171,21 @@ def test_every_task_of_the_kitchen_is_rewarded_once() -> None:
     assert (next(steps), met.truncated, met.success) == (280, True, False)
 
 
+def test_minaris_kitchen_goes_on_and_pays_for_what_is_done() -> None:
+    """Observations of 59 numbers, velocities among them; a task that stays done is paid in every step."""
+    environment = EvaluationEnvironment("D4RL/kitchen/mixed-v2")
+    assert environment.sizes() == (59, 9)
+    environment.reset(0, 0)
+    simulator, still = environment.simulator, np.zeros(9)
+    done = simulator.data.qpos.copy()
+    done[[11, 12, 17, 18, 22]] = [-0.88, -0.01, -0.69, -0.05, -0.75]
+    done[23:] = [-0.23, 0.75, 1.62, 0.99, 0.0, 0.0, -0.06]
+    simulator.robot_env.set_state(done, np.zeros_like(simulator.data.qvel))
+    met = [environment.step(still) for _ in range(450)]
+    assert [met[0].reward, met[1].reward, met[0].success] == [4.0, 4.0, True]
+    assert [at for at, step in enumerate(met) if step.done] == [449]
+
+
 def test_kitchen_files_end_episodes_by_length(tmp_path: Path) -> None:
     """They hold no timeouts: as in d4rl, an episode ended after 280 steps where no terminal did."""
     task = find_gymnasium_task("kitchen-partial-v0")

@@ -111,9 +111,29 @@ def test_check_and_info(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
         load_minari(stored_minari(folder, faulty))
 
 
+def test_a_dictionary_of_one_array_is_that_array(tmp_path: Path) -> None:
+    """As the kitchen's: the goals beside it are dictionaries themselves."""
+    episodes = minari_episodes()
+    plain = load_minari(stored_minari(tmp_path / "plain", episodes))
+    for episode in episodes:
+        episode["observations/observation"] = episode.pop("observations")
+        for goal in ("achieved_goal", "desired_goal"):
+            episode[f"observations/{goal}/kettle"] = np.zeros((len(episode["rewards"]) + 1, 7))
+    nested = load_minari(stored_minari(tmp_path / "nested", episodes))
+    np.testing.assert_array_equal(nested.observations, plain.observations)
+    np.testing.assert_array_equal(nested.next_observations, plain.next_observations)
+    episodes[0]["observations/achieved_goal"] = np.zeros((6, 2))
+    del episodes[0]["observations/achieved_goal/kettle"]
+    with pytest.raises(DataError, match="a dictionary of one: it holds achieved_goal, observation"):
+        load_minari(stored_minari(tmp_path / "maze", episodes))
+
+
 def replaced(file: h5py.File, name: str, content: Any) -> None:
     del file[name]
-    file[name] = content
+    if isinstance(content, dict):
+        file.create_group(name)
+    else:
+        file[name] = content
 
 
 FAULTS: dict[str, Callable[[h5py.File], Any]] = {
@@ -124,7 +144,13 @@ FAULTS: dict[str, Callable[[h5py.File], Any]] = {
     r"episode_2/actions: shape \(1, 2\), expected 4 rows": lambda file: replaced(
         file, "episode_2/actions", np.ones((1, 2))
     ),
-    "episode_2/observations: not an array": lambda file: replaced(file, "episode_2/observations", file["episode_1"]),
+    "episode_2/observations: not an array, nor a dictionary of one: it holds a": lambda file: replaced(
+        file, "episode_2/observations", file["episode_1"]
+    ),
+    "episode_2/observations: missing, or a link": lambda file: replaced(
+        file, "episode_2/observations", h5py.SoftLink("/episode_1/actions")
+    ),
+    "not an array, nor a dictionary of one: it holds none": lambda file: replaced(file, "episode_2/observations", {}),
     "episode_2: no step": lambda file: replaced(file, "episode_2/rewards", np.ones(0)),
     "dimension": lambda file: replaced(file, "episode_2/observations", np.ones((5, 9))),
 }

@@ -49,6 +49,10 @@ _OLD_KITCHEN = (
     "but judges tasks by positions without noise"
 )
 _MINARI_MUJOCO = "Minari collected in {new}; without reference returns for its data, returns are reported"
+_MINARI_KITCHEN = (
+    "Minari played D4RL's actions again in FrankaKitchen-v1, which rewards every step by the tasks that are done in it "
+    "and ends by length alone; D4RL's reference returns are for other rewards, returns are reported"
+)
 _MINARI_ADROIT = "Minari played D4RL's actions again in {new}; scores are by D4RL's reference returns"
 
 
@@ -120,6 +124,11 @@ def _kitchen() -> Iterator[GymnasiumTask]:
         settings = {"tasks": ("microwave", "kettle", "light switch", fourth), "max_episode_steps": 280}
         remote = f"kitchen/{file}-v0.hdf5"
         yield GymnasiumTask(f"kitchen-{kind}-v0", "kitchen", "veloq/Kitchen-v0", _OLD_KITCHEN, remote, settings)
+        settings = {**settings, "minari": True, "max_episode_steps": 280 if kind == "complete" else 450}
+        name = f"D4RL/kitchen/{kind}-v2"
+        yield GymnasiumTask(
+            name, "kitchen", "veloq/Kitchen-v0", _MINARI_KITCHEN, settings=settings, minari=True, scored=False
+        )
 
 
 GYMNASIUM_TASKS = {task.name: task for task in chain(_locomotion(), _adroit(), _antmaze(), _kitchen())}

@@ -54,7 +54,7 @@ def read_episodes(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]
 def _episode(file: h5py.File, name: str, keys: Sequence[str]) -> dict[str, h5py.Dataset]:
     if not isinstance(file.get(name, getlink=True), h5py.HardLink) or not isinstance(file[name], h5py.Group):
         raise ValueError(f"{name}: missing, a link to somewhere else, or no group")
-    found = {key: _data_set(file[name], key, f"{name}/") for key in keys}
+    found = {key: _data_set(*_innermost(file[name], key, f"{name}/")) for key in keys}
     steps = len(found["rewards"]) if found["rewards"].shape else 0
     if steps == 0:
         raise ValueError(f"{name}: no step")
@@ -63,6 +63,24 @@ def _episode(file: h5py.File, name: str, keys: Sequence[str]) -> dict[str, h5py.
         if not data_set.shape or data_set.shape[0] != rows:
             raise ValueError(f"{name}/{key}: shape {data_set.shape}, expected {rows} rows")
     return found
+
+
+def _innermost(file: h5py.Group, key: str, place: str) -> tuple[h5py.Group, str, str]:
+    """Where an array lies: here, or in a group of this name whose only array it is, as in the kitchen's episodes.
+
+    Groups with several arrays are observations with goals, which say nothing without each other.
+    """
+    if not isinstance(file.get(key, getlink=True), h5py.HardLink) or not isinstance(file[key], h5py.Group):
+        return file, key, place
+    inner = file[key]
+    arrays = [
+        name
+        for name in inner
+        if isinstance(inner.get(name, getlink=True), h5py.HardLink) and isinstance(inner[name], h5py.Dataset)
+    ]
+    if len(arrays) != 1:
+        raise ValueError(f"{place}{key}: not an array, nor a dictionary of one: it holds {', '.join(arrays) or 'none'}")
+    return inner, arrays[0], f"{place}{key}/"
 
 
 def _data_set(file: h5py.Group, key: str, place: str = "") -> h5py.Dataset:
