@@ -10,10 +10,10 @@ import pytest
 
 from veloq.core.errors import DataError, UsageError
 from veloq.training.data import download as download_module
-from veloq.training.data import load_task, make
+from veloq.training.data import load_task, make, unfinished
 from veloq.training.data.catalogue import DataSet, find_data_set, find_task, task_names
 from veloq.training.data.collection import TRAIN, VALIDATION, collect_episodes, episode_seeds
-from veloq.training.data.files import read_columns, validation_path
+from veloq.training.data.files import read_columns, read_manifest, validation_path
 from veloq.training.data.pointmaze import PointMazeCollector, cells_at_distance, make_collector, maze_cells
 from veloq.training.data.transitions import ACTION_LIMIT
 
@@ -254,6 +254,44 @@ def test_interrupted_collection_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(KeyboardInterrupt):
         make(NAME, 2000, directory=tmp_path, workers=1, source="regenerate")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["none", "cut short", "another"])
+def test_a_stopped_collection_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    """From whole files of episodes; the data set is that of a collection that was never stopped, bit for bit."""
+    monkeypatch.setattr(unfinished, "EPISODES", 2)
+    collect, begun = PointMazeCollector.__call__, []
+
+    def counted(self: PointMazeCollector, seed: int) -> dict[str, np.ndarray]:
+        begun.append(seed)
+        if len(begun) == stop:
+            raise KeyboardInterrupt
+        return collect(self, seed)
+
+    monkeypatch.setattr(PointMazeCollector, "__call__", counted)
+    stop = 0
+    whole = make(NAME, 6000, directory=tmp_path / "whole", workers=1, source="regenerate")
+    begun.clear()
+    stop = 6
+    with pytest.raises(KeyboardInterrupt):
+        make(NAME, 6000, directory=tmp_path / "stopped", workers=1, source="regenerate")
+    ((folder,), kept) = ((tmp_path / "stopped").iterdir(), 4)
+    assert sorted(path.name for path in folder.iterdir()) == ["00000.npz", "00001.npz"]
+    if damage == "cut short":
+        second = folder / "00001.npz"
+        second.write_bytes(second.read_bytes()[:-100])
+        kept = 2
+    if damage == "another":
+        folder, kept = folder.rename(folder.with_name(".of-another-seed.unfinished")), 0
+    begun.clear()
+    stop = 0
+    path = make(NAME, 6000, directory=tmp_path / "stopped", workers=1, source="regenerate")
+    assert len(begun) == 7 - kept  # six episodes and one for validation
+    assert folder.exists() == (damage == "another")
+    for mine, other in zip((path, validation_path(path)), (whole, validation_path(whole)), strict=True):
+        for name, column in read_columns(other).items():
+            np.testing.assert_array_equal(read_columns(mine)[name], column, err_msg=name)
+    assert read_manifest(path) == read_manifest(whole)
 
 
 def test_nan_from_a_simulator_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,13 +197,13 @@ def evaluate(
     tally = _Tally(env_name, seeds, episodes, record)
     count = len(seeds) * width
     with (
-        borrowed(env_name, count, workers, stepping, patience) as environments_of_rows,
+        borrowed(env_name, count, workers, stepping, patience) as simulators,
         ThreadPoolExecutor(workers) as threads,
     ):
         started = time.perf_counter()
-        observation, action = environments_of_rows[0].sizes()
+        observation, action = simulators[0].sizes()
         blank = np.zeros(observation, dtype=np.float32)
-        rows = [_Row(environment, index // width, blank) for index, environment in enumerate(environments_of_rows)]
+        rows = [_Row(environment, index // width, blank) for index, environment in enumerate(simulators)]
         groups = [rows[worker::workers] for worker in range(workers)]
         list(threads.map(tally.begin_all, groups))
         while any(row.episode is not None for row in rows):

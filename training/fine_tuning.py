@@ -181,6 +181,8 @@ class FineTuning:
             except WorkerLostError:
                 regain()
                 return work()
+        except CheckpointError:
+            raise
         except WorkerLostError as error:
             raise SimulatorError(f"{where}: its worker {error}, a second time; {KEPT}") from error
         except VeloqError as error:
@@ -228,7 +230,8 @@ class FineTuning:
         if self.steps:
             self._engine.write(Transitions(*(column[:, : self.steps] for column in self._rows)))
         for index, actor in enumerate(self._actors):
-            self._play_again(index, actor, int(flat["episode"][index]), int(flat["length"][index]))
+            episode, length = int(flat["episode"][index]), int(flat["length"][index])
+            self._surely(actor, partial(self._play_again, index, actor, episode, length))
             actor.decision = int(flat["decision"][index])
             actor.queue = flat["queue"][index, : int(flat["queued"][index])]
 

@@ -61,6 +61,8 @@ def collect_episodes(factory: CollectorFactory, data_set: DataSet, seeds: list[i
     Raises:
         DataError: a worker process died.
     """
+    if not seeds:
+        return
     if workers <= 1:
         collector = factory(data_set)
         for seed in seeds:

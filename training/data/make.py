@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ...core.errors import DataError, UsageError
 from . import antmaze, manipulation, pointmaze
 from .catalogue import DataSet, find_data_set
-from .collection import TRAIN, VALIDATION, CollectorFactory, Episode, collect_episodes, episode_seeds, stack
+from .collection import TRAIN, VALIDATION, CollectorFactory, collect_episodes, episode_seeds, stack
 from .download import download
 from .files import (
     data_directory,
@@ -24,6 +24,7 @@ from .files import (
     write_data_set,
 )
 from .provenance import origin
+from .unfinished import Unfinished
 
 PROTOCOL = 1
 COLLECTORS: dict[str, CollectorFactory] = {
@@ -46,6 +47,8 @@ def make(
     expert: Path | None = None,
 ) -> Path:
     """Put a data set in place and return the path of its training file.
+
+    A collection that was stopped goes on from the episodes that it kept.
 
     Args:
         name: a data set, or a single-task environment, whose data set is then made.
@@ -130,7 +133,20 @@ def _regenerate(
 ) -> None:
     validation = max(1, episodes // 10)
     seeds = episode_seeds(seed, TRAIN, episodes) + episode_seeds(seed, VALIDATION, validation)
-    collected: list[Episode] = []
+    facts = {
+        "name": data_set.name,
+        "protocol": PROTOCOL,
+        "seed": seed,
+        "episodes": episodes,
+        "validation_episodes": validation,
+        "transitions": episodes * (data_set.rows - 1),
+        "versions": simulator_versions(),
+        **by,
+    }
+    unfinished = Unfinished(train, facts)
+    collected = list(unfinished.episodes())
+    if collected:
+        _say(console, f"{data_set.name}: {len(collected)} of {len(seeds)} episodes are there from before")
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -139,21 +155,13 @@ def _regenerate(
         console=console,
     )
     with bar:
-        task = bar.add_task(f"{data_set.name} episodes", total=len(seeds))
-        for episode in collect_episodes(collector, data_set, seeds, workers):
+        task = bar.add_task(f"{data_set.name} episodes", total=len(seeds), completed=len(collected))
+        for episode in collect_episodes(collector, data_set, seeds[len(collected) :], workers):
             collected.append(stack([episode]))
+            unfinished.add(collected[-1])
             bar.advance(task)
     train_rows = stack(collected[:episodes])
-    facts = {
-        "name": data_set.name,
-        "protocol": PROTOCOL,
-        "seed": seed,
-        "episodes": episodes,
-        "validation_episodes": validation,
-        "rows": len(train_rows["terminals"]),
-        "transitions": episodes * (data_set.rows - 1),
-        "versions": simulator_versions(),
-        **by,
-    }
+    facts["rows"] = len(train_rows["terminals"])
     write_data_set(train, train_rows, stack(collected[episodes:]), facts)
+    unfinished.remove()
     _say(console, f"wrote {train}: {facts['transitions']} transitions")
