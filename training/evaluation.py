@@ -13,13 +13,11 @@ import numpy.typing as npt
 from ..core.engine import Policy
 from ..core.errors import ShapeError, SimulatorError, UsageError, VeloqError
 from .data.catalogue import evaluated_in
-from .environments import EvaluationEnvironment
 from .untrusted import one_line
-from .worker_processes import Stepping, WorkerEnvironment, WorkerLostError, borrowed
+from .worker_processes import Environment, Stepping, WorkerLostError, borrowed
 
 Float32 = npt.NDArray[np.float32]
 NoiseShapes = Mapping[str, tuple[Literal["normal", "uniform"], tuple[int, ...]]]
-Environment = EvaluationEnvironment | WorkerEnvironment
 PATIENCE = 300.0  # making the first robot arm takes seconds, a step a thousandth of one
 
 

@@ -18,18 +18,16 @@ from ..core.algorithm import Dimensions
 from ..core.engine import Engine, FlatState, Transitions
 from ..core.errors import CheckpointError, SimulatorError, VeloqError
 from .data.rewards import Labelling
-from .environments import EvaluationEnvironment
 from .evaluation import NoiseShapes, decision_generator, drawn_noise
 from .normaliser import Normaliser
 from .settings import Settings
 from .task_data import TaskData
 from .untrusted import one_line
-from .worker_processes import WorkerEnvironment, WorkerLostError
+from .worker_processes import Environment, WorkerLostError
 
 Float32 = npt.NDArray[np.float32]
 # Keeps its episodes and noise apart from those of evaluations with the same seed.
 STREAM = 3
-KEPT = "the last checkpoint is kept"
 
 
 @dataclass
@@ -41,7 +39,7 @@ class Actor:
     """
 
     seed: int
-    environment: EvaluationEnvironment | WorkerEnvironment
+    environment: Environment
     queue: Float32
     labelled: Labelling
     normaliser: Normaliser
@@ -106,7 +104,7 @@ class FineTuning:
         engine: Engine,
         dimensions: Dimensions,
         noise: NoiseShapes,
-        environments: Sequence[EvaluationEnvironment | WorkerEnvironment],
+        environments: Sequence[Environment],
         data: TaskData,
     ) -> None:
         self._settings, self._engine, self._noise = settings, engine, noise
@@ -174,7 +172,6 @@ class FineTuning:
 
     def _surely(self, actor: Actor, work: Callable[[], Any], regain: Callable[[], None] = lambda: None) -> Any:
         """Do what an actor is to do; when its worker is lost, do what regains its place, and try once more."""
-        where = f"{self._settings.env}: online episode {max(actor.episode, 0)} of seed {actor.seed}"
         try:
             try:
                 return work()
@@ -184,11 +181,15 @@ class FineTuning:
         except CheckpointError:
             raise
         except WorkerLostError as error:
-            raise SimulatorError(f"{where}: its worker {error}, a second time; {KEPT}") from error
+            raise self._failure(actor, f"its worker {error}, a second time") from error
         except VeloqError as error:
-            raise SimulatorError(f"{where}: {error}; {KEPT}") from error
+            raise self._failure(actor, str(error)) from error
         except Exception as error:
-            raise SimulatorError(f"{where}: {type(error).__name__}: {one_line(error)}; {KEPT}") from error
+            raise self._failure(actor, f"{type(error).__name__}: {one_line(error)}") from error
+
+    def _failure(self, actor: Actor, reason: str) -> SimulatorError:
+        where = f"{self._settings.env}: online episode {max(actor.episode, 0)} of seed {actor.seed}"
+        return SimulatorError(f"{where}: {reason}; the last checkpoint is kept")
 
     def _regain(self, index: int, actor: Actor) -> None:
         """Play the episode again, in the environment that the next question makes, up to where it was."""

@@ -108,6 +108,9 @@ class WorkerEnvironment:
         return self.worker.ask(self._patience, self._slot, *question)
 
 
+Environment = EvaluationEnvironment | WorkerEnvironment
+
+
 def serve(connection: Connection, env_name: str, make: Factory) -> None:
     """The worker's process: answer (slot, method, arguments...) until the other side is gone."""
     # Ctrl-C reaches every process of the terminal; only the parent answers it.
@@ -148,7 +151,7 @@ def borrowed_workers(env_name: str, count: int, workers: int, patience: float) -
 
 def borrowed(
     env_name: str, count: int, workers: int, stepping: Stepping, patience: float
-) -> AbstractContextManager[Sequence[EvaluationEnvironment | WorkerEnvironment]]:
+) -> AbstractContextManager[Sequence[Environment]]:
     """`count` environments of a task, in this process or in `workers` others."""
     if stepping == "threads":
         return borrowed_environments(env_name, count)
