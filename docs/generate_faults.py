@@ -18,8 +18,8 @@ PREFACE = """# Planted faults
 
 A check that cannot fail proves nothing. Each mistake below is written into a copy of each implementation, and the check
 named beside it must turn red on that copy alone, without comparing it with the others: a mistake made in all three
-places would leave agreement green. `nox -s verify` plants all of them again at every run (META); a fault whose place in
-the code has gone is an error there, not a success.
+places would leave agreement green. `nox -s verify` plants all of them again at every run (META; in CI a tenth, every
+day another); a fault whose place in the code has gone is an error there, not a success.
 
 Where only routing is wrong (a missing stop-gradient), the check is GRAD, which compares with zero. Faults in methods
 are planted in one copy of algorithms/, which all backends share; METHOD compares it with a restatement by hand.

@@ -217,6 +217,8 @@ class VerifyOptions:
     """processes; default two on the CPU, one on a GPU"""
     seed: int | None = None
     """draw the examples of a stored dev report again; default a new seed, which the report names"""
+    day: int | None = None
+    """do this day's share of the planted faults (a tenth) and of the trainings (a third); default all of them"""
     check_report: Path | None = None
     """run nothing: only check that a stored verification-report.json is as it was written"""
 

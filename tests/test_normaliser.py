@@ -141,6 +141,14 @@ def test_damaged_numbers_are_refused(run: Path, tmp_path: Path, wrong: Any) -> N
         load_policy(copy)
 
 
+def test_numbers_that_were_taken_away_are_missed(run: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    with pytest.raises(CheckpointError, match="normaliser: lost"):
+        RunFolder(run, config | {"normaliser": None}).normaliser()
+    with pytest.raises(CheckpointError, match="normaliser: raw observations have none"):
+        RunFolder(run, config | {"observations": "raw"}).normaliser()
+
+
 def test_other_words_are_refused(tmp_path: Path, data: Path) -> None:
     with pytest.raises(UsageError, match="unknown observations 'normal'"):
         train.train(small_settings(tmp_path, data, observations="normal"), quiet())

@@ -118,8 +118,11 @@ class RunFolder:
         Raises:
             CheckpointError: config.json describes none for this run's observations.
         """
+        found, raw = self.config.get("normaliser"), self.config.get("observations", "raw") == "raw"
         try:
-            return from_description(self.config.get("normaliser"), self.config["dimensions"]["observation"])
+            if (found is None) != raw:
+                raise ValueError(f"normaliser: {'raw observations have none' if raw else 'lost, observations need it'}")
+            return from_description(found, self.config["dimensions"]["observation"])
         except ValueError as error:
             raise CheckpointError(f"{self.path / CONFIG}: {error}") from error
 

@@ -19,6 +19,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("."), help="folder for the reports")
     parser.add_argument("--workers", type=int, default=None, help="processes")
     parser.add_argument("--seed", type=int, default=None, help="draw the examples of a stored dev report again")
+    parser.add_argument("--day", type=int, default=None, help="do this day's share of the long checks")
     parser.add_argument("--check-report", type=Path, default=None, help="only check the hash of a stored report")
     return parser.parse_args()
 

@@ -20,8 +20,16 @@ from .page import page
 from .record import begin
 from .report import Outcome, Row, as_json, margins, number, rows
 from .seal import sealed
+from .turns import MEANING, take_turns
 
-DEFAULTS = {"backend": "all", "device": "cpu", "precision": "highest", "examples": None, "report_dir": None}
+DEFAULTS = {
+    "backend": "all",
+    "device": "cpu",
+    "precision": "highest",
+    "examples": None,
+    "day": None,
+    "report_dir": None,
+}
 # Warnings are errors, except those that the frameworks raise about themselves.
 WARNINGS = (
     "error",
@@ -37,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--device", choices=("cpu", "cuda"), default="cpu", help="where JAX and torch compute")
     group.addoption("--precision", choices=("highest", "fast"), default="highest", help="of matrix products")
     group.addoption("--examples", type=int, default=None, help="examples for every check instead of its own count")
+    group.addoption("--day", type=int, default=None, help="do this day's share of the long checks, not all of them")
     group.addoption("--report-dir", default=None, help="write verification-report.json and .html there")
 
 
@@ -50,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in WARNINGS:
         config.addinivalue_line("filterwarnings", line)
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    config.addinivalue_line("markers", MEANING)
     if hasattr(config, "workerinput"):
         cores.keep_to_share(config.workerinput)
     select(option(config, "backend"))
@@ -83,8 +93,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All tests of a method go to one process, which compiles it once and remembers what the reference said."""
+    if (day := option(config, "day")) is not None:
+        take_turns(items, day)
     for item in items:
         callspec = getattr(item, "callspec", None)
         name = callspec.params.get("name") if callspec else None
@@ -172,7 +184,7 @@ class Collector:
 
     def write(self, folder: Path, table: list[Row]) -> list[Path]:
         """Write the JSON and HTML reports into `folder`."""
-        settings = {name: option(self.config, name) for name in ("backend", "device", "precision", "examples")}
+        settings = {name: option(self.config, name) for name in ("backend", "device", "precision", "examples", "day")}
         settings |= {"profile": profiles.profile_name(), "seed": self.seed()}
         settings["command"] = shlex.join(["pytest", *map(str, self.config.invocation_params.args)])
         circumstances = {

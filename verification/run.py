@@ -17,6 +17,7 @@ def main(
     output: Path = Path("."),
     workers: int | None = None,
     seed: int | None = None,
+    day: int | None = None,
 ) -> int:
     """Check every kernel and identity, print the table, write `verification-report.json` and `.html`.
 
@@ -29,6 +30,7 @@ def main(
         output: folder for the two reports.
         workers: processes; by default two on the CPU and one on a GPU.
         seed: of the examples that the dev profile draws; None for a new one, which the report names.
+        day: do this day's share of the planted faults (a tenth) and of the trainings (a third); None for all of them.
 
     Returns:
         pytest's exit code: 0 if everything that ran passed.
@@ -63,6 +65,8 @@ def main(
         arguments.append(f"--examples={examples}")
     if seed is not None:
         arguments.append(f"--hypothesis-seed={seed}")
+    if day is not None:
+        arguments.append(f"--day={day}")
     if workers > 1:
         arguments += ["-n", str(workers), "--dist", "loadgroup"]
     return int(pytest.main(arguments))

@@ -104,6 +104,7 @@ def test_actions(framework: Backend, name: str) -> None:
     act()
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("name", ALGORITHMS)
 @covers("ALGO", "three updates of the engine (clip, Adam, averages) stay within 1e-3 of a step of a float64 NumPy Adam")
 def test_updates(framework: Backend, name: str) -> None:

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.skipif(not FRAMEWORKS, reason="missing: jax or torch, o
 
 
 @pytest.mark.slow
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("method", behaviours.TILTING)
 @check("BEHAVE-1", "QAM, FAWAC, EVOR-Bellman and EVOR reach p exp(tau Q)/Z on a four-mode bandit")
 def test_reaches_the_tilt(method: str) -> None:
@@ -56,6 +57,7 @@ def test_behaviour_is_far_from_the_tilt() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("method", ["cgql", *behaviours.CLONING])
 @check("BEHAVE-1", "CGQL, DAC and QSM stay away from it with every weight of a sweep: their target is not its score")
 def test_guidance_misses_the_tilt(method: str) -> None:
@@ -64,6 +66,7 @@ def test_guidance_misses_the_tilt(method: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("method", ["fql", "fedit"])
 @check("BEHAVE-2", "on a thin arc FQL and FEdit leave the data's support, where their own behaviour flow does not")
 def test_leaves_the_support(method: str) -> None:
@@ -73,12 +76,14 @@ def test_leaves_the_support(method: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.turns(3)
 @check("BEHAVE-2", "there DSRL stays in the support")
 def test_stays_in_the_support() -> None:
     assert_at_most(behaviours.on_arc("dsrl", SEED)["dsrl"].measure, STAYING, "dsrl: share off the arc")
 
 
 @pytest.mark.slow
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("shape", SHAPES)
 @check(
     "BEHAVE-3",
@@ -92,6 +97,7 @@ def test_one_step_is_enough_for_meanflow(shape: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("method", behaviours.MOVED)
 @check("BEHAVE-4", "on a Gaussian with a linear Q, DOAL's policies are their bases' moved by delta along the gradient")
 def test_moves_by_delta(method: str) -> None:

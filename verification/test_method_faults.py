@@ -1,14 +1,16 @@
 """Every fault planted in a method or an engine turns the check red that its table names."""
 
 import importlib
+from pathlib import Path
 
 import pytest
 
+from veloq import algorithms
 from veloq.verification.backends import BACKENDS, Backend
 from veloq.verification.check import check
 from veloq.verification.meta.faults.engines import ENGINE_FAULTS
 from veloq.verification.meta.faults.methods import METHOD_FAULTS
-from veloq.verification.meta.method_fault import EngineFault, MethodFault, convicted
+from veloq.verification.meta.method_fault import EngineFault, MethodFault, change, convicted
 from veloq.verification.meta.planting import copied, planted
 from veloq.verification.method_cases import carrying
 from veloq.verification.trials import first_red
@@ -16,6 +18,7 @@ from veloq.verification.trials import first_red
 FAULTS: tuple[MethodFault | EngineFault, ...] = (*METHOD_FAULTS, *ENGINE_FAULTS)
 
 
+@pytest.mark.turns(10)
 @pytest.mark.parametrize("fault", METHOD_FAULTS, ids=lambda fault: fault.what)
 @check("META", "every fault planted in a method turns its by-hand check red; agreement could not see it")
 def test_method_fault_is_convicted(fault: MethodFault) -> None:
@@ -23,6 +26,7 @@ def test_method_fault_is_convicted(fault: MethodFault) -> None:
     assert convicted(fault, BACKENDS["reference"]) is not None, f"{fault.what}: {fault.test} stays green"
 
 
+@pytest.mark.turns(10)
 @pytest.mark.parametrize("fault", ENGINE_FAULTS, ids=lambda fault: fault.what)
 @check("META", "every fault planted in an engine turns the check red that the table names")
 def test_engine_fault_is_convicted(backend: Backend, fault: EngineFault) -> None:
@@ -42,6 +46,21 @@ def test_copies_without_a_fault_are_acquitted(name: str) -> None:
     with copied("veloq.algorithms", "qam", str) as package, planted(backend, "networks", str) as copy:
         verdict = first_red(suspects.values(), carrying(copy, importlib.import_module(package).ALGORITHMS))
     assert verdict is None, verdict
+
+
+@check("META", "every fault of a method still has its place, also where another day tries it")
+def test_methods_have_the_places() -> None:
+    folder = Path(str(algorithms.__file__)).parent
+    for fault in METHOD_FAULTS:
+        change(fault.edit)((folder / f"{fault.edit.module}.py").read_text(encoding="utf-8"))
+
+
+@check("META", "every fault of an engine still has its place, also where another day tries it")
+def test_engines_have_the_places(backend: Backend) -> None:
+    for fault in ENGINE_FAULTS:
+        if backend.name in fault.edits:
+            with fault.planted_in(backend):
+                pass
 
 
 @check("META", "every row of the tables of method and engine faults is unique, has suspects, and says what it lacks")

@@ -101,6 +101,7 @@ def trained_masses(backend: Backend, problem: TiltedMixture, seed: int, factor: 
     return np.histogram(ends, EDGES)[0] / SAMPLES
 
 
+@pytest.mark.turns(3)
 @given(seed=SEEDS)
 @settings(max_examples=examples(3))
 @check("ADJ-9", "mixture base, quadratic Q: the trained residual reaches p exp(τQ)/Z within 0.12 in total variation")
@@ -109,6 +110,7 @@ def test_training_reaches_the_tilt(backend: Backend, seed: int) -> None:
     assert_at_most(problem.distance(trained_masses(backend, problem, seed, 1.0)), BOUND, "distance of the trained law")
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("factor", [-1.0, 0.0, 2.0])
 @given(seed=SEEDS)
 @settings(max_examples=examples(1))

@@ -14,7 +14,6 @@ from .planting import copied, planted, replacing
 
 Place = tuple[str, str, str]  # "module.function", old, new; without a function at the module's top level
 NO_ENGINE = "the reference has no optimiser, data or seeds"
-OPTIMISATIONS = "jax_disable_most_optimizations"
 
 
 @dataclass(frozen=True)
@@ -125,22 +124,8 @@ def convicted(fault: MethodFault | EngineFault, backend: Backend) -> Verdict | N
 
     Few examples at first; all that the check states where none of them shows the fault.
     """
-    with fault.planted_in(backend) as faulty, quickly_compiled(backend):
+    with fault.planted_in(backend) as faulty:
         return first_red(fault.suspects(), faulty) or first_red(fault.suspects("retrial"), faulty)
-
-
-@contextmanager
-def quickly_compiled(backend: Backend) -> Iterator[None]:
-    """JAX compiles most of each trial's time: what is run a few times need not be optimised."""
-    if backend.name != "jax":
-        yield
-        return
-    config = importlib.import_module("jax").config
-    config.update(OPTIMISATIONS, True)
-    try:
-        yield
-    finally:
-        config.update(OPTIMISATIONS, False)
 
 
 def _named(check_id: str, test: str, profile: str) -> Iterator[Trial]:

@@ -15,12 +15,15 @@ from types import CodeType, ModuleType
 from ..backends import Backend
 
 Edit = Callable[[str], str]
+OPTIMISATIONS = "jax_disable_most_optimizations"
 _numbers = itertools.count()
 
 
 @contextmanager
 def planted(backend: Backend, module: str, edit: Edit) -> Iterator[Backend]:
     """The backend with one module's source edited, kernels and engine alike; the original is left as it is.
+
+    JAX, which spends most of a trial compiling, optimises little meanwhile: what is run a few times need not be fast.
 
     Args:
         backend: the implementation to copy.
@@ -33,7 +36,7 @@ def planted(backend: Backend, module: str, edit: Edit) -> Iterator[Backend]:
     Raises:
         LookupError: the implementation has no such module.
     """
-    with copied(backend.module, module, edit) as name:
+    with copied(backend.module, module, edit) as name, _quickly_compiled(backend):
         faulty = backend.variant()
         faulty.module = name
         yield faulty
@@ -59,6 +62,19 @@ def copied(package: str, module: str, edit: Edit) -> Iterator[str]:
         for key in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
             del sys.modules[key]
         vars(importlib.import_module(parent)).pop(name.rpartition(".")[2], None)
+
+
+@contextmanager
+def _quickly_compiled(backend: Backend) -> Iterator[None]:
+    if backend.name != "jax":
+        yield
+        return
+    config = importlib.import_module("jax").config
+    config.update(OPTIMISATIONS, True)
+    try:
+        yield
+    finally:
+        config.update(OPTIMISATIONS, False)
 
 
 def replacing(old: str, new: str, inside: str) -> Edit:
