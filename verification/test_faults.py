@@ -22,8 +22,8 @@ def test_fault_is_convicted(backend: Backend, fault: Fault) -> None:
 def test_faults_have_their_places(backend: Backend) -> None:
     for fault in FAULTS:
         if fault.edit(backend.name) is not None:
-            with fault.planted_in(backend):
-                pass
+            with fault.planted_in(backend) as faulty:
+                assert faulty.module != backend.module
 
 
 @check("META", "an edit is missing from an implementation only with a reason")

@@ -52,15 +52,16 @@ def test_copies_without_a_fault_are_acquitted(name: str) -> None:
 def test_methods_have_the_places() -> None:
     folder = Path(str(algorithms.__file__)).parent
     for fault in METHOD_FAULTS:
-        change(fault.edit)((folder / f"{fault.edit.module}.py").read_text(encoding="utf-8"))
+        source = (folder / f"{fault.edit.module}.py").read_text(encoding="utf-8")
+        assert change(fault.edit)(source) != source
 
 
 @check("META", "every fault of an engine still has its place, also where another day tries it")
 def test_engines_have_the_places(backend: Backend) -> None:
     for fault in ENGINE_FAULTS:
         if backend.name in fault.edits:
-            with fault.planted_in(backend):
-                pass
+            with fault.planted_in(backend) as faulty:
+                assert faulty.module != backend.module
 
 
 @check("META", "every row of the tables of method and engine faults is unique, has suspects, and says what it lacks")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 MARK = "turns"
-MEANING = f"{MARK}(days): long; a run with --day does one in `days` of those in its file, the next day the next ones"
+MEANING = f"{MARK}(days): long, done on one day in `days` where --day is given"
 
 
 def take_turns(items: Iterable[pytest.Item], day: int) -> None:
