@@ -123,7 +123,7 @@ def test_guided_velocity_against_the_tilt(backend: Backend, seed: int, shape: tu
     arrays = (backend.array(value) for value in (base, grad, x, t))
     v = backend.numpy(backend.K.guided_velocity(*arrays, inv_temp, 1.0))
     tilted = law.tilted(inv_temp * slope).velocity(np)(x, t)
-    assert_close(v - x / t, tilted, "reduction", what="velocity of the tilt")
+    assert_close(v - x / t, tilted, "quotient", what="velocity of the tilt")
 
 
 @settings(max_examples=examples(30))
