@@ -62,6 +62,19 @@ BAD: list[tuple[str, Any, str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("time_std", 0.0, "time_std must be positive, got 0.0"),
+        ("flow_ratio", 1.5, "flow_ratio must lie in [0, 1], got 1.5"),
+    ],
+)
+def test_the_times_of_ofql_have_a_law(name: str, value: float, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        make_config(ALGORITHMS["ofql"], {name: value})
+    assert str(caught.value) == message
+
+
 def test_every_kind_of_value_is_taken() -> None:
     config = make_config(METHOD, GOOD)
     assert vars(config) == {**vars(Everything()), **GOOD}

@@ -25,8 +25,9 @@ from .protocols import find_protocol
 from .trackers import check_trackers
 from .worker_processes import Stepping
 
-# Hyper-parameters that lie in [0, 1], and those strictly inside; a method's record names further rates and moments.
-UNIT_INTERVAL = ("discount",)
+# Hyper-parameters that are positive, that lie in [0, 1] and strictly inside; a method's record names further rates.
+POSITIVE = ("time_std",)
+UNIT_INTERVAL = ("discount", "flow_ratio")
 INSIDE = ("kappa",)
 
 
@@ -224,7 +225,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def _range(algorithm: Algorithm, name: str, value: float) -> None:
-    positive = {update.learning_rate for update in algorithm.updates}
+    positive = {*POSITIVE, *(update.learning_rate for update in algorithm.updates)}
     steps = {average.rate for average in algorithm.averages.values()}
     if name in positive and value <= 0:
         raise UsageError(f"{name} must be positive, got {value}")

@@ -65,6 +65,7 @@ NUMBERS = {
     "softmax_weight": (5.0, 50.0),
     "action_temp": (0.1, 1.0),
     "return_temp": (0.1, 1.0),
+    "time_mean": (-1.5, 0.5),
 }
 
 

@@ -25,9 +25,10 @@ TILT_BOUND, BEHAVIOUR_BOUND = 0.22, 0.2
 MISS_BOUND = 0.24
 # Shares off the arc: FQL 0.42, 0.49, 0.53; FEdit 0.78, 0.74, 0.87; DSRL 0.004, 0.000, 0.008; behaviour 0.024 to 0.031.
 LEAVING, STAYING = 0.25, 0.06
-# Spiral, crescent, checkerboard: OFQL 0.31, 0.26, 0.37 (a second spiral 0.41). On the crescent it did not fall below
-# 0.26 with four times the updates, wider networks or other rates. Fifty steps: 0.06, 0.11, 0.20. One: 0.93 to 0.97.
-OFQL_BOUND, FLOW_BOUND, ONE_STEP_FLOOR = 0.5, 0.35, 0.85
+# Checkerboard, spiral, crescent: OFQL 0.30, 0.14, 0.18 (seed 1: 0.31, 0.18, 0.23). Fifty steps: 0.20, 0.06, 0.11; ten:
+# 0.24, 0.16, 0.21; five: 0.34, 0.44, 0.42; one: 0.93 to 0.97. By the paper's law of times no run of OFQL ended below
+# 0.36, 0.26, 0.26, whatever the updates, widths, rates and batches.
+OFQL_BOUND, FLOW_BOUND, ONE_STEP_FLOOR = 0.4, 0.35, 0.85
 # Seeds 0, 1 and 2: DIFQL to 0.003, DTrigFlow to 0.002; DIQL, one number without an average, to 0.012, 0.003, 0.020.
 MOVE_BOUND, SPREAD_BOUND = 0.05, 0.01
 
@@ -87,12 +88,13 @@ def test_stays_in_the_support() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 @check(
     "BEHAVE-3",
-    "in one step OFQL without a value is near the data, a marginal velocity is not; fifty of its steps are nearer",
+    "in one step OFQL without a value is nearer the data than a marginal velocity in five; fifty of its are nearer",
 )
 def test_one_step_is_enough_for_meanflow(shape: str) -> None:
     drawn = behaviours.one_step(shape, SEED)
     assert_at_most(drawn["ofql"].measure, OFQL_BOUND, f"{shape}: distance of OFQL")
     assert_at_most(drawn["flow in 50 steps"].measure, FLOW_BOUND, f"{shape}: distance of fifty steps")
+    assert_at_most(drawn["ofql"].measure, drawn["flow in 5 steps"].measure, f"{shape}: OFQL against five steps")
     assert_at_most(ONE_STEP_FLOOR, drawn["flow in 1 step"].measure, f"{shape}: distance below that of one step")
 
 

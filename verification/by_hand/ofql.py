@@ -45,6 +45,8 @@ RECORD = Record(
         "q_scale_at": "data",
         "best_of_n": 1,
         "flow_ratio": 0.5,
+        "time_mean": -0.4,
+        "time_std": 1.0,
         "frequencies": 32,
         "time_scale": 1.0,
         "grad_norm": 9.0,
@@ -67,7 +69,7 @@ def one_step(tree: Tree, config: Any, s: Array, epsilon: Array) -> Array:
 def cloning(here: Situation) -> Array:
     """Eqs. 14 and 15: the conditional velocity less (t - r) times the slope of u along the path."""
     config, batch, epsilon = here.config, here.batch, here.noise["flow"]
-    times = np.sort(1.0 / (1.0 + np.exp(0.4 - here.noise["times"])), axis=0)
+    times = np.sort(1.0 / (1.0 + np.exp(-config.time_mean - config.time_std * here.noise["times"])), axis=0)
     r, t = times[0].copy(), times[1]
     for row in range(len(t)):
         if row + 1 <= config.flow_ratio * len(t) + 1e-9:

@@ -370,7 +370,13 @@ OFQL = (
         "config.flow_ratio)",
         "0.0)",
     ),
-    fault("OFQL's times are of the logit's other sign", "sign", "ofql.", "(-0.4, 1.0)", "(0.4, 1.0)"),
+    fault(
+        "OFQL's times are of the logit's other sign",
+        "sign",
+        "ofql.cloning_loss",
+        "config.time_mean",
+        "-config.time_mean",
+    ),
     fault(
         "OFQL's path runs from data to noise",
         "time",
