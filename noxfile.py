@@ -33,7 +33,7 @@ def _digest(paths: list[Path]) -> str:
 
 def _sources() -> list[Path]:
     folders = ("algorithms", "backends", "bench", "core", "interface", "reference", "training", "verification")
-    kinds = ("*.py", "*.toml", "*.sh")
+    kinds = ("*.py", "*.toml", "*.sh", "*.json", "*.safetensors")
     found = [path for folder in folders for kind in kinds for path in (ROOT / folder).rglob(kind)]
     return [*found, ROOT / "pyproject.toml"]
 

@@ -154,7 +154,7 @@ class DataOptions:
     source: Literal["auto", "official", "regenerate"] = "auto"
     """auto prefers an official file"""
     expert: Path | None = None
-    """run of `veloq data train-expert ant`, by which antmaze data sets are made"""
+    """run of `veloq data train-expert ant` by which antmaze data sets are made; default veloq's own"""
 
 
 @dataclass(frozen=True)

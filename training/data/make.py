@@ -58,7 +58,7 @@ def make(
         workers: processes that collect; the rows do not depend on it.
         directory: where the files go; default $VELOQ_DATA or `data`.
         console: where progress is told; None for silence.
-        expert: run of `veloq data train-expert ant`, by which ant-maze data sets can be made.
+        expert: run of `veloq data train-expert ant` by which ant-maze data sets are made; None for veloq's own.
         source: "auto" prefers an official file, "regenerate" never looks for one, "official" insists on one.
 
     Raises:
@@ -69,10 +69,11 @@ def make(
     if (transitions is not None and transitions < 1) or workers < 1 or seed < 0:
         raise UsageError("transitions and workers must be at least 1 and the seed not negative")
     collector, by = COLLECTORS.get(data_set.family), dict[str, Any]()
-    if expert is not None:
-        if not data_set.name.startswith("antmaze"):
-            raise UsageError(f"expert: {data_set.name} needs none, only antmaze data sets do")
+    if data_set.name.startswith("antmaze"):
+        expert = expert or antmaze.EXPERT
         collector, by = partial(antmaze.make_collector, expert=expert), {"expert": antmaze.described(expert)}
+    elif expert is not None:
+        raise UsageError(f"expert: {data_set.name} needs none, only antmaze data sets do")
     directory = data_directory(directory)
     console = console or Console(quiet=True)
     train = train_path(directory, data_set.name)
@@ -86,10 +87,10 @@ def make(
             return train
         if source == "official" or collector is None:
             raise DataError(f"{data_set.name}: the official file cannot be downloaded ({refusal})")
-        _say(console, f"no official file ({refusal}); collecting it again by the published protocol")
+        own = ", with veloq's own ant" if expert == antmaze.EXPERT else ""
+        _say(console, f"no official file ({refusal}); collecting it again by the published protocol{own}")
     if collector is None:
-        hint = "; or name an --expert" if data_set.name.startswith("antmaze") else ""
-        raise DataError(f"{data_set.name}: its behaviour policy is not published, it can only be downloaded{hint}")
+        raise DataError(f"{data_set.name}: its behaviour policy is not published, it can only be downloaded")
     _regenerate(data_set, collector, train, episodes, seed, by, workers, console)
     return train
 
