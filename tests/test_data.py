@@ -355,10 +355,10 @@ def test_data_without_a_published_behaviour_cannot_be_regenerated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download_module, "mirrors", lambda *_: [(tmp_path / "absent").as_uri()])
-    with pytest.raises(DataError, match="antmaze-large-navigate-v0"):
-        make("antmaze-large-navigate-v0", directory=tmp_path)
+    with pytest.raises(DataError, match="humanoidmaze-large-navigate-v0"):
+        make("humanoidmaze-large-navigate-v0", directory=tmp_path)
     with pytest.raises(DataError, match="can only be downloaded"):
-        make("antmaze-large-navigate-v0", directory=tmp_path, source="regenerate")
+        make("humanoidmaze-large-navigate-v0", directory=tmp_path, source="regenerate")
 
 
 def test_another_simulator_is_said_aloud(tmp_path: Path) -> None:

@@ -64,6 +64,6 @@ def described(expert: Path) -> dict[str, Any]:
     }
 
 
-def make_collector(data_set: DataSet, expert: Path) -> Collector:
+def make_collector(data_set: DataSet, expert: Path = EXPERT) -> Collector:
     """Build the collector of an ant-maze data set."""
     return AntMazeCollector(data_set, expert)

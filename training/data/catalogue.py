@@ -10,7 +10,7 @@ from ...core.errors import UsageError
 from .expert_tasks import EXPERT_TASKS
 from .gymnasium_tasks import GYMNASIUM_TASKS, find_gymnasium_task
 
-Family = Literal["pointmaze", "cube", "scene", "puzzle", "other"]
+Family = Literal["pointmaze", "antmaze", "cube", "scene", "puzzle", "other"]
 TASKS_PER_ENVIRONMENT = 5
 _SINGLETASK = re.compile(r"^(?P<body>.+)-singletask(?:-task(?P<task>[1-5]))?-v0$")
 
@@ -19,7 +19,7 @@ _SINGLETASK = re.compile(r"^(?P<body>.+)-singletask(?:-task(?P<task>[1-5]))?-v0$
 class DataSet:
     """One published data set: its environment, how it was collected and how large it is.
 
-    `family` "other" has no scripted collector in the ogbench package, so it can only be downloaded.
+    `family` "other" has no behaviour policy that could collect it again, so it can only be downloaded.
     `rows` is the length of an episode in the file; it holds `rows - 1` transitions.
     """
 
@@ -62,8 +62,8 @@ def _data_sets() -> dict[str, DataSet]:
     for size, episodes, rows in [("medium", 1000, 1001), ("large", 1000, 1001), ("giant", 500, 2001)]:
         add(f"pointmaze-{size}", "navigate", "pointmaze", episodes, rows)
         add(f"pointmaze-{size}", "stitch", "pointmaze", 5000, 201)
-        add(f"antmaze-{size}", "navigate", "other", episodes, rows)
-        add(f"antmaze-{size}", "stitch", "other", 5000, 201)
+        add(f"antmaze-{size}", "navigate", "antmaze", episodes, rows)
+        add(f"antmaze-{size}", "stitch", "antmaze", 5000, 201)
     # Without a published size or behaviour policy: counted as antmaze is, humanoids with episodes twice as long.
     for variant, episodes, rows in [("navigate", 1000, 1001), ("stitch", 5000, 201)]:
         add("antsoccer-arena", variant, "other", episodes, rows)

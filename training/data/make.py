@@ -29,6 +29,7 @@ from .unfinished import Unfinished
 PROTOCOL = 1
 COLLECTORS: dict[str, CollectorFactory] = {
     "pointmaze": pointmaze.make_collector,
+    "antmaze": antmaze.make_collector,
     "cube": manipulation.make_collector,
     "scene": manipulation.make_collector,
     "puzzle": manipulation.make_collector,
@@ -69,7 +70,7 @@ def make(
     if (transitions is not None and transitions < 1) or workers < 1 or seed < 0:
         raise UsageError("transitions and workers must be at least 1 and the seed not negative")
     collector, by = COLLECTORS.get(data_set.family), dict[str, Any]()
-    if data_set.name.startswith("antmaze"):
+    if data_set.family == "antmaze":
         expert = expert or antmaze.EXPERT
         collector, by = partial(antmaze.make_collector, expert=expert), {"expert": antmaze.described(expert)}
     elif expert is not None:
