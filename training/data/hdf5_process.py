@@ -52,9 +52,10 @@ def read_episodes(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]
 
 
 def _episode(file: h5py.File, name: str, keys: Sequence[str]) -> dict[str, h5py.Dataset]:
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink) or not isinstance(file[name], h5py.Group):
+    group = _own(file, name)
+    if not isinstance(group, h5py.Group):
         raise ValueError(f"{name}: missing, a link to somewhere else, or no group")
-    found = {key: _data_set(*_innermost(file[name], key, f"{name}/")) for key in keys}
+    found = {key: _data_set(*_innermost(group, key, f"{name}/")) for key in keys}
     steps = len(found["rewards"]) if found["rewards"].shape else 0
     if steps == 0:
         raise ValueError(f"{name}: no step")
@@ -70,14 +71,10 @@ def _innermost(file: h5py.Group, key: str, place: str) -> tuple[h5py.Group, str,
 
     Groups with several arrays are observations with goals, which say nothing without each other.
     """
-    if not isinstance(file.get(key, getlink=True), h5py.HardLink) or not isinstance(file[key], h5py.Group):
+    inner = _own(file, key)
+    if not isinstance(inner, h5py.Group):
         return file, key, place
-    inner = file[key]
-    arrays = [
-        name
-        for name in inner
-        if isinstance(inner.get(name, getlink=True), h5py.HardLink) and isinstance(inner[name], h5py.Dataset)
-    ]
+    arrays = [name for name in inner if isinstance(_own(inner, name), h5py.Dataset)]
     if len(arrays) != 1:
         raise ValueError(f"{place}{key}: not an array, nor a dictionary of one: it holds {', '.join(arrays) or 'none'}")
     return inner, arrays[0], f"{place}{key}/"
@@ -85,9 +82,9 @@ def _innermost(file: h5py.Group, key: str, place: str) -> tuple[h5py.Group, str,
 
 def _data_set(file: h5py.Group, key: str, place: str = "") -> h5py.Dataset:
     name = f"{place}{key}"
-    if not isinstance(file.get(key, getlink=True), h5py.HardLink):
+    data_set = _own(file, key)
+    if data_set is None:
         raise ValueError(f"{name}: missing, or a link to somewhere else")
-    data_set = file[key]
     if not isinstance(data_set, h5py.Dataset) or data_set.shape is None:
         raise ValueError(f"{name}: not an array")
     if data_set.is_virtual or data_set.external:
@@ -99,6 +96,11 @@ def _data_set(file: h5py.Group, key: str, place: str = "") -> h5py.Dataset:
     if filters - FILTERS:
         raise ValueError(f"{name}: compressed by another filter than HDF5's own")
     return data_set
+
+
+def _own(group: h5py.Group, key: str) -> Any:
+    """What a name stands for in this file itself; None where nothing does, or a link leads elsewhere."""
+    return group[key] if isinstance(group.get(key, getlink=True), h5py.HardLink) else None
 
 
 def _declared(data_set: h5py.Dataset) -> int:
