@@ -56,12 +56,7 @@ def described(expert: Path) -> dict[str, Any]:
     newest, digest = load_latest(expert, folder.identity), hashlib.sha256()
     for name in sorted(newest.state):
         digest.update(name.encode() + newest.state[name].tobytes())
-    return {
-        "run": expert.name,
-        "backend": folder.config["backend"],
-        "step": newest.step,
-        "sha256": digest.hexdigest(),
-    }
+    return {"run": expert.name, "step": newest.step, "sha256": digest.hexdigest()}
 
 
 def make_collector(data_set: DataSet, expert: Path = EXPERT) -> Collector:
