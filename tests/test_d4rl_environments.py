@@ -204,3 +204,29 @@ def test_every_file_has_an_address_of_its_own(tmp_path: Path) -> None:
     assert len(set(remotes)) == len(remotes) == 18 + 12 + 12 + 3
     assert all(remote.endswith(".hdf5") for remote in remotes)
     assert mirrors("d4rl", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "steps"),
+    [
+        ("pen-human-v1", (45, 24), 100),
+        ("door-cloned-v1", (39, 28), 200),
+        ("hammer-expert-v1", (46, 26), 200),
+        ("relocate-human-v1", (39, 30), 200),
+    ],
+)
+def test_hands_move_until_the_time_is_up(name: str, sizes: tuple[int, int], steps: int) -> None:
+    """Sizes of D4RL's data, dense rewards, the same episode from the same seed."""
+    environment = EvaluationEnvironment(name)
+    assert environment.sizes() == sizes
+    actions = np.random.default_rng(0).uniform(-1, 1, (steps + 5, sizes[1]))
+    runs = []
+    for _ in range(2):
+        start = environment.reset(3, 1)
+        runs.append(environment.run(actions[:10]))
+        assert np.abs(runs[-1].observation - start).max() > 0.01
+    assert (runs[0].total, runs[0].done) == (runs[1].total, False)
+    assert runs[0].total != 0.0
+    np.testing.assert_array_equal(runs[0].observation, runs[1].observation)
+    environment.reset(3, 1)
+    assert environment.run(actions).steps == steps

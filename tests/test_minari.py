@@ -15,13 +15,14 @@ from veloq.command import main
 from veloq.core.errors import DataError
 from veloq.training import train
 from veloq.training.data.d4rl_scores import normalized_score
-from veloq.training.data.gymnasium_tasks import find_gymnasium_task
+from veloq.training.data.gymnasium_tasks import GYMNASIUM_TASKS, find_gymnasium_task
 from veloq.training.data.minari import MAIN_FILE, load_minari, minari_directory
 from veloq.training.data.transitions import ACTION_LIMIT
 from veloq.training.environments import EvaluationEnvironment
 from veloq.training.measures import RETURN, SCORE, measure_of
 
 NAME = "mujoco/hopper/medium-v0"
+MAZE = "D4RL/pointmaze/umaze-v2"
 
 
 def test_transitions_are_those_of_the_episodes(tmp_path: Path) -> None:
@@ -46,16 +47,17 @@ def test_transitions_are_those_of_the_episodes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_run_by_name(tmp_path: Path, backend: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Trained on rows of gymnasium's Hopper, evaluated in it, resumed and judged by its return."""
-    stored_minari(tmp_path / NAME, collected())
+@pytest.mark.parametrize("name", [NAME, MAZE])
+def test_a_run_by_name(tmp_path: Path, name: str, backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trained on rows of gymnasium's environment, evaluated in it, resumed and judged by its return."""
+    stored_minari(tmp_path / name, collected(name))
     runs = tmp_path / "runs"
-    settings = small_settings(runs, tmp_path, env=NAME, backend=backend, method="bc", config={"chunk": 1}, episodes=2)
+    settings = small_settings(runs, tmp_path, env=name, backend=backend, method="bc", config={"chunk": 1}, episodes=2)
     outcome = train.train(settings, quiet())
     assert outcome.run.parent == runs
     assert outcome.title == "return"
     config = json.loads((outcome.run / "config.json").read_text())
-    assert config["data_origin"] == "Minari data set medium-v0"
+    assert config["data_origin"] == f"Minari data set {name.split('/')[-1]}"
     assert Path(config["data_directory"]) == tmp_path
     assert len(config["data_sha256"]) == 64
     assert train.resume(outcome.run, quiet()).success == outcome.success
@@ -63,19 +65,25 @@ def test_a_run_by_name(tmp_path: Path, backend: str, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.startswith("return ")
 
 
-def collected() -> list[dict[str, np.ndarray]]:
-    rng, environment = np.random.default_rng(0), EvaluationEnvironment(NAME)
+def collected(name: str) -> list[dict[str, np.ndarray]]:
+    """Four episodes of uniform actions, observations with goals in arrays of their own."""
+    rng, environment = np.random.default_rng(0), EvaluationEnvironment(name)
     episodes = []
     for number in range(4):
         observations, met = [environment.reset(0, number)], None
         rows: dict[str, list[Any]] = {key: [] for key in ("actions", "rewards", "terminations", "truncations")}
         while met is None or not met.done:
-            action = rng.uniform(-1, 1, 3).astype(np.float32)
+            action = rng.uniform(-1, 1, environment.action_size).astype(np.float32)
             met = environment.step(action)
             observations.append(met.observation)
             for key, value in zip(rows, (action, met.reward, met.terminated, met.truncated), strict=True):
                 rows[key].append(value)
-        episodes.append({"observations": np.array(observations), **{k: np.array(v) for k, v in rows.items()}})
+        shown = {"observations": np.array(observations)}
+        if name == MAZE:
+            parts = np.split(shown["observations"], [2, 4], axis=1)
+            names = ("achieved_goal", "desired_goal", "observation")
+            shown = {f"observations/{part}": column for part, column in zip(names, parts, strict=True)}
+        episodes.append({**shown, **{k: np.array(v) for k, v in rows.items()}})
     return episodes
 
 
@@ -87,7 +95,7 @@ def test_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert pen.settings == {"max_episode_steps": 100}
     assert (measure_of(hopper.name), measure_of(pen.name)) == (RETURN, SCORE)
     np.testing.assert_array_equal(normalized_score(pen.name, [100.0]), normalized_score("pen-human-v1", [100.0]))
-    for name in ("mujoco/ant/medium-v0", "D4RL/antmaze/umaze-v1", "D4RL/pen/human-v1", "mujoco/hopper/medium"):
+    for name in ("mujoco/ant/medium-v0", "D4RL/antmaze/umaze-v0", "D4RL/pen/human-v1", "mujoco/hopper/medium"):
         assert find_gymnasium_task(name) is None
     monkeypatch.delenv("MINARI_DATASETS_PATH", raising=False)
     assert minari_directory() == Path.home() / ".minari" / "datasets"
@@ -111,8 +119,8 @@ def test_check_and_info(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
         load_minari(stored_minari(folder, faulty))
 
 
-def test_a_dictionary_of_one_array_is_that_array(tmp_path: Path) -> None:
-    """As the kitchen's: the goals beside it are dictionaries themselves."""
+def test_dictionaries_of_arrays_stand_side_by_side(tmp_path: Path) -> None:
+    """By name, as gymnasium flattens them; goals that are dictionaries themselves, as the kitchen's, are left out."""
     episodes = minari_episodes()
     plain = load_minari(stored_minari(tmp_path / "plain", episodes))
     for episode in episodes:
@@ -122,10 +130,55 @@ def test_a_dictionary_of_one_array_is_that_array(tmp_path: Path) -> None:
     nested = load_minari(stored_minari(tmp_path / "nested", episodes))
     np.testing.assert_array_equal(nested.observations, plain.observations)
     np.testing.assert_array_equal(nested.next_observations, plain.next_observations)
-    episodes[0]["observations/achieved_goal"] = np.zeros((6, 2))
-    del episodes[0]["observations/achieved_goal/kettle"]
-    with pytest.raises(DataError, match="a dictionary of one: it holds achieved_goal, observation"):
-        load_minari(stored_minari(tmp_path / "maze", episodes))
+    for number, episode in enumerate(episodes):
+        for goal, value in (("achieved_goal", number), ("desired_goal", -number)):
+            del episode[f"observations/{goal}/kettle"]
+            episode[f"observations/{goal}"] = np.full((len(episode["rewards"]) + 1, 2), value, np.float32)
+    maze = load_minari(stored_minari(tmp_path / "maze", episodes))
+    goals = np.repeat([0, 1, 2], plain.episodes()[0])[:, None] * [1, 1, -1, -1]
+    np.testing.assert_array_equal(maze.observations, np.concatenate([goals, plain.observations], axis=1))
+    np.testing.assert_array_equal(maze.next_observations, np.concatenate([goals, plain.next_observations], axis=1))
+
+
+GOAL_TASKS = [name for name, task in GYMNASIUM_TASKS.items() if task.minari and task.family in ("pointmaze", "antmaze")]
+
+
+@pytest.mark.parametrize("name", GOAL_TASKS)
+def test_mazes_pay_at_their_goal_and_go_on(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One goal in the same cell in all episodes, a reward for every step there, and no end of it."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    environment = EvaluationEnvironment(name)
+    assert not list(tmp_path.iterdir()), "the model's scratch file stayed"
+    simulator, still = environment.simulator, np.zeros(environment.action_size)
+    point = "pointmaze" in name
+    assert environment.sizes() == ((8, 2) if point else (31, 8))
+    scale = 1 if point else 4
+    starts, goals = [], []
+    for episode in range(8):
+        achieved, desired = np.split(environment.reset(0, episode)[:4], 2)
+        starts.append(simulator.maze.cell_xy_to_rowcol(achieved))
+        goals.append(simulator.maze.cell_xy_to_rowcol(desired))
+        assert np.linalg.norm(achieved - desired) > 0.5 * scale
+    assert (len(np.unique(goals, axis=0)), len(np.unique(starts, axis=0)) > 1) == (1, point)
+    inner = simulator.point_env if point else simulator.ant_env
+    place = inner.data.qpos.copy()
+    place[:2] = simulator.goal
+    inner.set_state(place, np.zeros_like(inner.data.qvel))
+    met = [environment.step(still) for _ in range(3)]
+    assert all(step.success and not step.done for step in met)
+    distances = [np.linalg.norm(step.observation[:2] - step.observation[2:4]) for step in met]
+    expected = np.exp(-np.array(distances)) if "dense" in name else np.ones(3)
+    assert [step.reward for step in met] == pytest.approx(expected.tolist(), rel=1e-6)
+
+
+def test_the_smallest_ant_maze_is_that_of_its_data() -> None:
+    """Minari's evaluation puts the corridor on the left; its data was collected with the corridor on the right."""
+    environment = EvaluationEnvironment("D4RL/antmaze/umaze-v1")
+    achieved, desired = np.split(environment.reset(0, 0)[:4], 2)
+    maze = environment.simulator.maze
+    assert [maze.maze_map[2][1], maze.maze_map[2][3]] == [1, 0]
+    assert maze.cell_xy_to_rowcol(achieved).tolist() == [3, 1]
+    assert maze.cell_xy_to_rowcol(desired).tolist() == [1, 1]
 
 
 def replaced(file: h5py.File, name: str, content: Any) -> None:
@@ -136,6 +189,12 @@ def replaced(file: h5py.File, name: str, content: Any) -> None:
         file[name] = content
 
 
+def replaced_by_group(file: h5py.File, name: str, **contents: Any) -> None:
+    replaced(file, name, {})
+    for part, content in contents.items():
+        file[name][part] = content
+
+
 FAULTS: dict[str, Callable[[h5py.File], Any]] = {
     "episode_1: missing": lambda file: file.move("episode_1", "episode_7"),
     "no group episode_0": lambda file: file.clear(),
@@ -144,13 +203,21 @@ FAULTS: dict[str, Callable[[h5py.File], Any]] = {
     r"episode_2/actions: shape \(1, 2\), expected 4 rows": lambda file: replaced(
         file, "episode_2/actions", np.ones((1, 2))
     ),
-    "episode_2/observations: not an array, nor a dictionary of one: it holds a": lambda file: replaced(
+    r"episode_2/observations/actions: shape \(4, 2\), expected 5 rows": lambda file: replaced(
         file, "episode_2/observations", file["episode_1"]
+    ),
+    "episode_2/observations/goal: missing, or a link": lambda file: replaced_by_group(
+        file, "episode_2/observations", goal=h5py.SoftLink("/episode_1/observations")
+    ),
+    "not the same arrays in every episode": lambda file: replaced_by_group(
+        file, "episode_2/observations", goal=np.ones((5, 3))
     ),
     "episode_2/observations: missing, or a link": lambda file: replaced(
         file, "episode_2/observations", h5py.SoftLink("/episode_1/actions")
     ),
-    "not an array, nor a dictionary of one: it holds none": lambda file: replaced(file, "episode_2/observations", {}),
+    "episode_2/observations: neither an array nor a dictionary of arrays": lambda file: replaced(
+        file, "episode_2/observations", {}
+    ),
     "episode_2: no step": lambda file: replaced(file, "episode_2/rewards", np.ones(0)),
     "dimension": lambda file: replaced(file, "episode_2/observations", np.ones((5, 9))),
 }

@@ -9,34 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from ogbench.locomaze.ant import AntEnv
 
-# Maps of d4rl/locomotion/maze_env.py for evaluation: walls, the cell of the start and that of the goal.
-MAPS = {
-    "umaze": """
-        #####
-        #r..#
-        ###.#
-        #g..#
-        #####""",
-    "medium": """
-        ########
-        #r.##..#
-        #..#...#
-        ##...###
-        #..#...#
-        #.#..#.#
-        #...#.g#
-        ########""",
-    "large": """
-        ############
-        #r...#.....#
-        #.##.#.#.#.#
-        #......#...#
-        #.####.###.#
-        #..#.#.....#
-        ##.#.#.#.###
-        #..#...#.g.#
-        ############""",
-}
+from .data.maze_maps import GOALS, START, walls
+
 UNIT, WALL_HEIGHT = 4.0, 2.0
 
 
@@ -48,17 +22,16 @@ class AntMaze(AntEnv):  # type: ignore[misc]
     """
 
     def __init__(self, maze: str, **settings: Any) -> None:
-        cells = np.array([list(row) for row in MAPS[maze].split()])
-        self.maze_map = (cells == "#").astype(np.int64)
+        self.maze_map = np.array(walls(maze), np.int64)
         self._maze_unit, self._goal_tol = UNIT, 0.5
-        self._start, self._end = (tuple(np.argwhere(cells == letter)[0]) for letter in "rg")
+        self._end = GOALS[maze]
         self.cur_goal_xy: npt.NDArray[np.float64] = np.array(self.ij_to_xy(self._end))
         tree = ElementTree.parse(AntEnv.xml_file)
         self._build(tree)
-        height, width = cells.shape
+        height, width = self.maze_map.shape
         camera = {
             "lookat": np.array([*self.ij_to_xy(((height - 1) / 2, (width - 1) / 2)), 0.0]),
-            "distance": 5.0 * max(cells.shape),
+            "distance": 5.0 * max(height, width),
             "elevation": -90,
         }
         with tempfile.TemporaryDirectory() as scratch:
@@ -68,7 +41,7 @@ class AntMaze(AntEnv):  # type: ignore[misc]
 
     def ij_to_xy(self, ij: tuple[float, float]) -> tuple[float, float]:
         """The centre of a cell, the start's being the origin."""
-        return UNIT * (ij[1] - self._start[1]), UNIT * (ij[0] - self._start[0])
+        return UNIT * (ij[1] - START[1]), UNIT * (ij[0] - START[0])
 
     def reset_model(self) -> Any:
         """Begin an episode: a goal, then the ant at the origin."""

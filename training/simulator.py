@@ -9,12 +9,18 @@ from typing import Any
 from ..core.errors import UsageError
 
 KITCHEN = "veloq/Kitchen-v0"
+# Beginnings of gymnasium-robotics' ids, the last two of which show goals.
+GOAL_MAZES = ("PointMaze", "AntMaze")
+ROBOTICS = ("Adroit", *GOAL_MAZES)
 # Environments written here, by the names they are registered under.
 OWN = {"veloq/AntMaze-v0": "d4rl_antmaze:AntMaze", KITCHEN: "d4rl_kitchen:Kitchen"}
 
 
 def make_environment(identifier: str, **settings: Any) -> Any:
     """`gymnasium.make` of an environment of ogbench, gymnasium or gymnasium-robotics, without side effects.
+
+    Observations with goals are one vector, as gymnasium flattens them, by name: achieved goal, desired goal,
+    observation.
 
     Args:
         identifier: a gymnasium id.
@@ -36,7 +42,7 @@ def make_environment(identifier: str, **settings: Any) -> Any:
     import ogbench
     import ogbench.online_locomotion  # noqa: F401 - and the bodies in the open
 
-    if identifier.startswith("Adroit") or identifier == KITCHEN:
+    if identifier.startswith(ROBOTICS) or identifier == KITCHEN:
         if importlib.util.find_spec("gymnasium_robotics") is None:
             raise UsageError(f"{identifier} needs gymnasium-robotics: pip install 'veloq[robotics]'")
         import gymnasium_robotics
@@ -49,7 +55,10 @@ def make_environment(identifier: str, **settings: Any) -> Any:
     warnings.filterwarnings("ignore", message=".*is out of date", category=DeprecationWarning)
 
     environment: Any = gymnasium.make(identifier, disable_env_checker=True, **settings)
+    # Each maze writes its model to a scratch file, reads it once and never removes it.
     if "maze" in identifier or "antsoccer" in identifier:
-        # Each maze writes its model to a scratch file, reads it once and never removes it.
         Path(environment.unwrapped.fullpath).unlink(missing_ok=True)
+    if identifier.startswith(GOAL_MAZES):
+        Path(environment.unwrapped.tmp_xml_file_path).unlink(missing_ok=True)
+        return gymnasium.wrappers.FlattenObservation(environment)
     return environment

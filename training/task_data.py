@@ -17,7 +17,8 @@ from .data import load_task, make
 from .data.catalogue import Task, find_task
 from .data.expert_tasks import EXPERT_TASKS, uniform_rows
 from .data.files import data_directory, read_manifest, sha256, train_path
-from .data.gymnasium_tasks import GymnasiumTask, find_gymnasium_task, load_gymnasium_task
+from .data.gymnasium_task import GymnasiumTask
+from .data.gymnasium_tasks import find_gymnasium_task, load_gymnasium_task
 from .data.mapped import MANIFEST, is_mapped
 from .data.provenance import seen
 from .data.rewards import RAW as UNLABELLED

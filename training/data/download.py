@@ -11,7 +11,7 @@ from ...core.errors import DataError
 from .catalogue import DataSet
 from .d4rl import load_d4rl
 from .files import manifest_path, read_columns, sha256, train_path, validation_path
-from .gymnasium_tasks import GymnasiumTask
+from .gymnasium_task import GymnasiumTask
 from .hashes import first_source, note
 from .mirrors import mirrors
 from .resumable import Report, fetch, forget

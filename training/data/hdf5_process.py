@@ -36,7 +36,8 @@ def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
 def read_episodes(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """These numeric data sets of the groups episode_0, episode_1, ..., one after the other, and `steps` of each.
 
-    An episode has one row of observations more than steps.
+    An episode has one row of observations more than steps. A group of this name stands for the arrays in it, side by
+    side in the order of their names, as gymnasium flattens dictionaries.
 
     Raises:
         DataError: as above, or an episode is missing, lacks a data set or has another number of rows in one.
@@ -46,38 +47,48 @@ def read_episodes(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]
         if not names:
             raise ValueError("no group episode_0")
         episodes = [_episode(file, f"episode_{number}", keys) for number in range(len(names))]
-        check_expansion(path, sum(_declared(found) for episode in episodes for found in episode.values()), DataError)
-        arrays = {key: np.concatenate([np.asarray(episode[key][()]) for episode in episodes]) for key in keys}
-        return {**arrays, "steps": np.array([len(episode["rewards"]) for episode in episodes])}
+        found = [[part for parts in episode.values() for part in parts] for episode in episodes]
+        check_expansion(path, sum(_declared(part) for parts in found for part in parts), DataError)
+        if len({tuple(part.name.split("/", 2)[2] for part in parts) for parts in found}) != 1:
+            raise ValueError("not the same arrays in every episode")
+        arrays = {key: np.concatenate([_joined(episode[key]) for episode in episodes]) for key in keys}
+        return {**arrays, "steps": np.array([len(episode["rewards"][0]) for episode in episodes])}
 
 
-def _episode(file: h5py.File, name: str, keys: Sequence[str]) -> dict[str, h5py.Dataset]:
+def _joined(parts: list[h5py.Dataset]) -> npt.NDArray[Any]:
+    read = [np.asarray(part[()]) for part in parts]
+    return read[0] if len(read) == 1 else np.concatenate(read, axis=1)
+
+
+def _episode(file: h5py.File, name: str, keys: Sequence[str]) -> dict[str, list[h5py.Dataset]]:
     group = _own(file, name)
     if not isinstance(group, h5py.Group):
         raise ValueError(f"{name}: missing, a link to somewhere else, or no group")
-    found = {key: _data_set(*_innermost(group, key, f"{name}/")) for key in keys}
-    steps = len(found["rewards"]) if found["rewards"].shape else 0
+    found = {key: _parts(group, key, f"{name}/") for key in keys}
+    rewards = found["rewards"][0]
+    steps = len(rewards) if rewards.shape else 0
     if steps == 0:
         raise ValueError(f"{name}: no step")
-    for key, data_set in found.items():
+    for key, parts in found.items():
         rows = steps + 1 if key == "observations" else steps
-        if not data_set.shape or data_set.shape[0] != rows:
-            raise ValueError(f"{name}/{key}: shape {data_set.shape}, expected {rows} rows")
+        for part in parts:
+            if not part.shape or part.shape[0] != rows:
+                raise ValueError(f"{part.name.lstrip('/')}: shape {part.shape}, expected {rows} rows")
     return found
 
 
-def _innermost(file: h5py.Group, key: str, place: str) -> tuple[h5py.Group, str, str]:
-    """Where an array lies: here, or in a group of this name whose only array it is, as in the kitchen's episodes.
+def _parts(file: h5py.Group, key: str, place: str) -> list[h5py.Dataset]:
+    """The array of this name, or those in the group of this name, as mazes have them for observations with goals.
 
-    Groups with several arrays are observations with goals, which say nothing without each other.
+    Groups inside it are left out: the kitchen's goals, which are the same everywhere.
     """
     inner = _own(file, key)
     if not isinstance(inner, h5py.Group):
-        return file, key, place
-    arrays = [name for name in inner if isinstance(_own(inner, name), h5py.Dataset)]
-    if len(arrays) != 1:
-        raise ValueError(f"{place}{key}: not an array, nor a dictionary of one: it holds {', '.join(arrays) or 'none'}")
-    return inner, arrays[0], f"{place}{key}/"
+        return [_data_set(file, key, place)]
+    names = sorted(name for name in inner if not isinstance(_own(inner, name), h5py.Group))
+    if not names:
+        raise ValueError(f"{place}{key}: neither an array nor a dictionary of arrays")
+    return [_data_set(inner, name, f"{place}{key}/") for name in names]
 
 
 def _data_set(file: h5py.Group, key: str, place: str = "") -> h5py.Dataset:

@@ -11,8 +11,8 @@ from ...core.errors import UsageError
 from .transitions import Array, TransitionData
 
 Rewards = Literal["raw", "sparse", "iql", "dql", "bdpo"]
-# The tasks of OGBench, and those of D4RL by what sources do to their rewards.
-Family = Literal["ogbench", "locomotion", "pen", "adroit", "antmaze", "kitchen"]
+# The tasks of OGBench, and those of D4RL and Minari by what sources do to their rewards.
+Family = Literal["ogbench", "locomotion", "pen", "adroit", "pointmaze", "antmaze", "kitchen"]
 # Rewards of the environment to those trained on, float32 of the same shape.
 Labelling = Callable[[npt.ArrayLike], Array]
 
