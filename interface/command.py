@@ -28,7 +28,7 @@ USAGE = """usage: veloq COMMAND [OPTIONS]
   data info NAME|FILE   shapes, episodes, lengths and returns of a data file
   data check FILE       what is wrong with a data file, one line each
   data convert FILE...  npz files as one folder of memory-mapped arrays
-  data train-expert ant the ant that collects antmaze data
+  data train-expert B   the ant or humanoid that collects maze data
   verify                check every kernel and identity
   bench                 time kernels, updates and evaluation on this machine
   list WHAT             methods, envs, kernels or protocols
@@ -261,12 +261,13 @@ def _environments() -> Iterator[tuple[str, ...]]:
     _require_training()
     from .training.data.catalogue import find_task, task_names
     from .training.data.gymnasium_tasks import GYMNASIUM_TASKS
+    from .training.data.inventory import sources
 
     yield "name", "data set", "how it is had"
     for name in task_names():
         if "-task" not in name:
             data_set = find_task(name).data_set
-            yield name, data_set.name, "download" if data_set.family == "other" else "regenerated"
+            yield name, data_set.name, sources(data_set)
     for task in GYMNASIUM_TASKS.values():
         yield task.name, task.file_name, "minari download" if task.minari else "download"
 

@@ -8,6 +8,8 @@ from .options import DataConvertOptions, DataDirectory, DataExpertOptions, DataI
 
 HELP = ("-h", "--help")
 FAULTY = 1
+# Steps by which an expert walks; None where nobody has trained one here.
+BODIES = {"ant": 400_000, "humanoid": None}
 
 
 def run(arguments: list[str]) -> int:
@@ -30,7 +32,7 @@ def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in commands:
         raise UsageError(
             "data: the commands are `veloq data list`, `make NAME`, `fetch NAME`, `info NAME|FILE`, `check FILE`, "
-            "`convert FILE...` and `train-expert ant`"
+            "`convert FILE...` and `train-expert BODY`"
         )
     return commands[arguments[0]](arguments[1:])
 
@@ -125,14 +127,19 @@ def _convert(arguments: list[str]) -> int:
 
 
 def _train_expert(arguments: list[str]) -> int:
-    name, rest = _split(arguments, "data train-expert: name the body first, which can only be ant")
-    options = parse(DataExpertOptions, rest, "veloq data train-expert ant")
-    if name not in ("", "ant"):
-        raise UsageError(f"data train-expert: expected ant, got {name!r}")
+    name, rest = _split(arguments, f"data train-expert: name the body first, {' or '.join(BODIES)}")
+    options = parse(DataExpertOptions, rest, "veloq data train-expert BODY")
+    if name not in BODIES:
+        raise UsageError(f"data train-expert: expected {' or '.join(BODIES)}, got {name!r}")
+    steps = BODIES[name] if options.steps is None else options.steps
+    if steps is None:
+        raise UsageError(
+            f"steps: say how many for a {name}; OGBench's took 40,000,000, whose experience takes 26 GB of memory here"
+        )
     from .command import main
 
-    words = ["train", "rlpd", "--env", "ant-xy", "--updates", "0", "--online", str(options.steps), "--warmup", "0"]
-    words += ["--evaluate-every", str(max(1, options.steps // 20)), "--curve-episodes", "5", "--episodes", "10"]
+    words = ["train", "rlpd", "--env", f"{name}-xy", "--updates", "0", "--online", str(steps), "--warmup", "0"]
+    words += ["--evaluate-every", str(max(1, steps // 20)), "--curve-episodes", "5", "--episodes", "10"]
     words += ["--backend", options.backend, "--first-seed", str(options.seed), "--directory", str(options.directory)]
     # Soft actor-critic's usual sizes; mean minus one deviation of two critics is their minimum.
     words += ["--config.hidden", "256", "256", "--config.critics", "2", "--config.rho", "1", "--config.chunk", "1"]

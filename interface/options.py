@@ -154,7 +154,7 @@ class DataOptions:
     source: Literal["auto", "official", "regenerate"] = "auto"
     """auto prefers an official file"""
     expert: Path | None = None
-    """run of `veloq data train-expert ant` by which antmaze data sets are made; default veloq's own"""
+    """run of `veloq data train-expert` by which ant and humanoid mazes are made; default veloq's own ant"""
 
 
 @dataclass(frozen=True)
@@ -177,10 +177,10 @@ class DataInfoOptions:
 
 @dataclass(frozen=True)
 class DataExpertOptions:
-    """Train the ant that collects antmaze data: soft actor-critic, online, towards directions it is told."""
+    """Train the body that collects maze data: soft actor-critic, online, towards directions it is told."""
 
-    steps: int = 400_000
-    """environment steps, one update each"""
+    steps: int | None = None
+    """environment steps, one update each; the ant's default is 400,000, a humanoid has none"""
     backend: Literal["jax", "torch"] = "jax"
     """who computes"""
     seed: int = 0

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .data.catalogue import evaluated_in
-from .data.expert_tasks import EXPERT_TASKS
-from .directed_ant import DirectedAnt
+from .directed_bodies import DIRECTED
 from .randomness import derived_seed, seeded_global_generator
 from .simulator import make_environment
 
@@ -54,8 +53,8 @@ class EvaluationEnvironment:
     def __init__(self, env_name: str, **settings: Any) -> None:
         identifier, own = evaluated_in(env_name)
         self._environment = make_environment(identifier, **own, **settings)
-        if env_name in EXPERT_TASKS:
-            self._environment = DirectedAnt(self._environment)
+        if env_name in DIRECTED:
+            self._environment = DIRECTED[env_name](self._environment)
         self.observation_size = int(self._environment.observation_space.shape[0])
         self.action_size = int(self._environment.action_space.shape[0])
 
@@ -90,9 +89,10 @@ class EvaluationEnvironment:
         return self.observation_size, self.action_size
 
     def position(self) -> npt.NDArray[np.float64] | None:
-        """Where the agent is in a maze, (2,); None elsewhere."""
-        locate = getattr(self._environment.unwrapped, "get_xy", None)
-        return None if locate is None else np.array(locate(), dtype=np.float64)
+        """Where the agent is in a maze of OGBench's or D4RL's, (2,); None elsewhere."""
+        if not hasattr(self.simulator, "maze_map"):
+            return None
+        return np.array(self.simulator.get_xy(), dtype=np.float64)
 
     def frame(self) -> npt.NDArray[np.uint8]:
         """A picture of now, (height, width, 3); only of an environment made with a `render_mode`."""

@@ -36,14 +36,14 @@ def maze_picture(
     Raises:
         UsageError: the task is not a maze.
     """
-    if "maze" not in env_name:
-        raise UsageError(f"{env_name}: only a maze can be drawn from above")
     # Not pyplot: a figure of its own needs no display and leaves the user's backend alone.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with borrowed_environments(env_name, 1) as (environment,):
         environment.reset(0, 0)
+        if environment.position() is None:
+            raise UsageError(f"{env_name}: only a maze can be drawn from above")
         simulator = environment.simulator
         walls = np.asarray(simulator.maze_map) != 0
         unit = float(simulator._maze_unit)

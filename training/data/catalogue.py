@@ -10,7 +10,7 @@ from ...core.errors import UsageError
 from .expert_tasks import EXPERT_TASKS
 from .gymnasium_tasks import GYMNASIUM_TASKS, find_gymnasium_task
 
-Family = Literal["pointmaze", "antmaze", "cube", "scene", "puzzle", "other"]
+Family = Literal["pointmaze", "antmaze", "humanoidmaze", "cube", "scene", "puzzle", "other"]
 TASKS_PER_ENVIRONMENT = 5
 _SINGLETASK = re.compile(r"^(?P<body>.+)-singletask(?:-task(?P<task>[1-5]))?-v0$")
 
@@ -69,7 +69,7 @@ def _data_sets() -> dict[str, DataSet]:
         add("antsoccer-arena", variant, "other", episodes, rows)
         add("antsoccer-medium", variant, "other", episodes, rows)
         for size in ("medium", "large", "giant"):
-            add(f"humanoidmaze-{size}", variant, "other", episodes, 2 * rows - 1)
+            add(f"humanoidmaze-{size}", variant, "humanoidmaze", episodes, 2 * rows - 1)
     for number, episodes in [("single", 1000), ("double", 1000), ("triple", 3000), ("quadruple", 5000)]:
         add(f"cube-{number}", "play", "cube", episodes, 1001)
         add(f"cube-{number}", "noisy", "cube", episodes, 1001, 0.1)

@@ -5,7 +5,8 @@ import numpy as np
 from .transitions import ACTION_LIMIT, TransitionData
 
 # Name of the task to the gymnasium id of its environment.
-EXPERT_TASKS = {"ant-xy": "online-ant-v0"}
+ANT, HUMANOID = "ant-xy", "humanoid-xy"
+EXPERT_TASKS = {ANT: "online-ant-v0", HUMANOID: "online-humanoid-v0"}
 UNIFORM_STEPS = 5000
 
 

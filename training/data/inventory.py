@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...core.errors import DataError
-from .catalogue import DATA_SETS
+from .catalogue import DATA_SETS, DataSet
+from .expert_mazes import EXPERTS, TASKS
 from .files import read_manifest, train_path, validation_path
 from .hashes import read_hashes
 from .make import COLLECTORS
@@ -21,9 +22,15 @@ def inventory(directory: Path) -> Iterator[tuple[str, ...]]:
     known = read_hashes(directory)
     yield HEAD
     for data_set in DATA_SETS.values():
-        sources = "download, made again" if data_set.family in COLLECTORS else "download"
         train = train_path(directory, data_set.name)
-        yield data_set.name, f"{data_set.transitions:,}", sources, _state(train, train.name in known)
+        yield data_set.name, f"{data_set.transitions:,}", sources(data_set), _state(train, train.name in known)
+
+
+def sources(data_set: DataSet) -> str:
+    """How a data set can be had."""
+    if data_set.family in COLLECTORS or data_set.family in EXPERTS:
+        return "download, made again"
+    return "download, made by one's own expert" if data_set.family in TASKS else "download"
 
 
 def _state(train: Path, seen: bool) -> str:

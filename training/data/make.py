@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ...core.errors import DataError, UsageError
-from . import antmaze, manipulation, pointmaze
+from . import expert_mazes, manipulation, pointmaze
 from .catalogue import DataSet, find_data_set
 from .collection import TRAIN, VALIDATION, CollectorFactory, collect_episodes, episode_seeds, stack
 from .download import download
@@ -29,11 +29,11 @@ from .unfinished import Unfinished
 PROTOCOL = 1
 COLLECTORS: dict[str, CollectorFactory] = {
     "pointmaze": pointmaze.make_collector,
-    "antmaze": antmaze.make_collector,
     "cube": manipulation.make_collector,
     "scene": manipulation.make_collector,
     "puzzle": manipulation.make_collector,
 }
+EXPERT_WANTED = "or collected with an expert of one's own: --expert RUN, after `veloq data train-expert humanoid`"
 Source = Literal["auto", "official", "regenerate"]
 
 
@@ -59,7 +59,7 @@ def make(
         workers: processes that collect; the rows do not depend on it.
         directory: where the files go; default $VELOQ_DATA or `data`.
         console: where progress is told; None for silence.
-        expert: run of `veloq data train-expert ant` by which ant-maze data sets are made; None for veloq's own.
+        expert: run of `veloq data train-expert` by which ant and humanoid mazes are made; None for veloq's own ant.
         source: "auto" prefers an official file, "regenerate" never looks for one, "official" insists on one.
 
     Raises:
@@ -70,11 +70,14 @@ def make(
     if (transitions is not None and transitions < 1) or workers < 1 or seed < 0:
         raise UsageError("transitions and workers must be at least 1 and the seed not negative")
     collector, by = COLLECTORS.get(data_set.family), dict[str, Any]()
-    if data_set.family == "antmaze":
-        expert = expert or antmaze.EXPERT
-        collector, by = partial(antmaze.make_collector, expert=expert), {"expert": antmaze.described(expert)}
-    elif expert is not None:
-        raise UsageError(f"expert: {data_set.name} needs none, only antmaze data sets do")
+    walks = data_set.family in expert_mazes.TASKS
+    if expert is not None and not walks:
+        raise UsageError(f"expert: {data_set.name} needs none, only ant and humanoid mazes do")
+    expert = expert or expert_mazes.EXPERTS.get(data_set.family)
+    if expert is not None:
+        collector = partial(expert_mazes.make_collector, expert=expert)
+        by = {"expert": expert_mazes.described(expert, data_set.family)}
+    missing = f"; {EXPERT_WANTED}" if walks and expert is None else ""
     directory = data_directory(directory)
     console = console or Console(quiet=True)
     train = train_path(directory, data_set.name)
@@ -87,11 +90,11 @@ def make(
             _say(console, f"downloaded the official {data_set.name} to {train}")
             return train
         if source == "official" or collector is None:
-            raise DataError(f"{data_set.name}: the official file cannot be downloaded ({refusal})")
-        own = ", with veloq's own ant" if expert == antmaze.EXPERT else ""
+            raise DataError(f"{data_set.name}: the official file cannot be downloaded ({refusal}){missing}")
+        own = ", with veloq's own ant" if expert in expert_mazes.EXPERTS.values() else ""
         _say(console, f"no official file ({refusal}); collecting it again by the published protocol{own}")
     if collector is None:
-        raise DataError(f"{data_set.name}: its behaviour policy is not published, it can only be downloaded")
+        raise DataError(f"{data_set.name}: its behaviour policy is not published, it can only be downloaded{missing}")
     _regenerate(data_set, collector, train, episodes, seed, by, workers, console)
     return train
 

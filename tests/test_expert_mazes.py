@@ -1,4 +1,4 @@
-"""Ant mazes: an expert trained online, and data collected with it."""
+"""Ant and humanoid mazes: an expert trained online, and data collected with it."""
 
 import io
 import json
@@ -13,25 +13,29 @@ from small_runs import quiet, small_settings
 from veloq.command import main
 from veloq.core.errors import DataError, UsageError
 from veloq.training import checkpoint, train
-from veloq.training.data import antmaze, load_task, make
 from veloq.training.data import download as download_module
+from veloq.training.data import expert_mazes, load_task, make
 from veloq.training.data.catalogue import find_data_set
 from veloq.training.data.expert_tasks import uniform_rows
 from veloq.training.data.files import read_columns
-from veloq.training.directed_ant import INTERVAL
+from veloq.training.directed_bodies import INTERVAL
 from veloq.training.environments import EvaluationEnvironment
 from veloq.training.policies import evaluate_run
 
 NAME = "antmaze-medium-navigate-v0"
-SMALL: dict[str, Any] = {"env": "ant-xy", "method": "rlpd", "backend": "torch", "updates": 0, "seeds": (0,)}
+HUMANOID = "humanoidmaze-medium-stitch-v0"
+SMALL: dict[str, Any] = {"method": "rlpd", "backend": "torch", "updates": 0, "seeds": (0,)}
 
 
 @pytest.fixture(scope="module")
 def expert(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     """Six steps of training: it knows nothing, but acts."""
+    return trained("ant-xy", tmp_path_factory.mktemp("runs"), data)
+
+
+def trained(env: str, folder: Path, data: Path) -> Path:
     sizes = {"online": 6, "warmup": 0, "dispatch": 3, "evaluate_every": 100, "config": {"chunk": 1}}
-    settings = small_settings(tmp_path_factory.mktemp("runs"), data, **SMALL, **sizes)
-    return train.train(settings, quiet()).run
+    return train.train(small_settings(folder, data, env=env, **SMALL, **sizes), quiet()).run
 
 
 def test_the_ant_is_told_directions_by_its_seed_alone() -> None:
@@ -53,6 +57,31 @@ def test_the_ant_is_told_directions_by_its_seed_alone() -> None:
             pytest.fail("the ant fell over in the first episodes of this test")
     assert len(np.unique(told, axis=0)) == 3
     assert np.abs(np.linalg.norm(told, axis=1) - 1).max() < 1e-6
+
+
+def test_the_humanoid_is_paid_as_ogbenchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their wrapper on our states and directions gives the same rewards, standing, bent and on the ground."""
+    from ogbench.online_locomotion.wrappers import DMCHumanoidXYWrapper
+
+    environment = EvaluationEnvironment("humanoid-xy")
+    environment.reset(0, 0)
+    simulator = environment.simulator
+    theirs = DMCHumanoidXYWrapper(simulator)
+    rng, paid = np.random.default_rng(0), []
+    for height in (1.5, 1.5, 1.2, 0.3):
+        environment.reset(0, 0)
+        place = simulator.data.qpos.copy()
+        place[2:7] = [height, 1.0, 0.0, 0.2 * rng.standard_normal(), 0.0]
+        speed = rng.standard_normal(simulator.data.qvel.shape)
+        action = rng.uniform(-1, 1, 21).astype(np.float32)
+        simulator.set_state(place, speed)
+        met = environment.step(action)
+        simulator.set_state(place, speed)
+        theirs.z, theirs.num_steps = met.observation[-2:].astype(np.float64), 0
+        paid.append((met.reward, float(theirs.step(action)[1])))
+    ours, expected = np.array(paid).T
+    assert np.abs(ours - expected).max() < 1e-4
+    assert np.ptp(expected) > 0.5
 
 
 def test_an_expert_begins_with_uniform_actions() -> None:
@@ -86,16 +115,33 @@ def test_data_is_collected_with_it(expert: Path, tmp_path: Path, monkeypatch: py
     assert columns["observations"].shape == (1001, 29)
     np.testing.assert_array_equal(columns["observations"][:, :2], columns["qpos"][:, :2])
     manifest = json.loads(path.with_suffix(".json").read_text())
-    assert manifest["expert"] == antmaze.described(expert)
+    assert manifest["expert"] == expert_mazes.described(expert, "antmaze")
     assert load_task(NAME.replace("-v0", "-singletask-v0"), path.parent).origin.startswith("regenerated")
     again = make(NAME, 1000, workers=2, directory=tmp_path / "b", source="regenerate", expert=expert)
     np.testing.assert_array_equal(read_columns(again)["actions"], columns["actions"])
 
 
+@pytest.mark.slow
+def test_a_humanoid_collects_too(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an expert of one's own alone: the package has none."""
+    humanoid = trained("humanoid-xy", tmp_path / "runs", data)
+    path = make(HUMANOID, 400, workers=1, directory=tmp_path, source="regenerate", expert=humanoid)
+    columns = read_columns(path)
+    assert columns["observations"].shape == (401, 69)
+    assert json.loads(path.with_suffix(".json").read_text())["expert"]["run"] == humanoid.name
+    monkeypatch.setattr(download_module, "mirrors", lambda *_: [])
+    for source in ("auto", "official", "regenerate"):
+        with pytest.raises(DataError, match="an expert of one's own: --expert RUN"):
+            make(HUMANOID, 400, directory=tmp_path / "none", source=source)
+    with pytest.raises(UsageError, match="was trained on humanoid-xy, expected ant-xy"):
+        make(NAME, 1000, directory=tmp_path / "c", source="regenerate", expert=humanoid)
+    assert not (tmp_path / "c").exists()
+
+
 def test_the_expert_sees_where_to_go_and_gets_the_protocols_noise(
     expert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collector = antmaze.AntMazeCollector(find_data_set(NAME), expert)
+    collector = expert_mazes.ExpertMazeCollector(find_data_set(NAME), expert)
     collector._env.reset(seed=0)
     seen: list[np.ndarray] = []
     collector._policy = lambda s, noise: seen.append(s) or np.full(8, 0.9)  # type: ignore[func-returns-value]
@@ -111,7 +157,7 @@ def test_the_expert_sees_where_to_go_and_gets_the_protocols_noise(
 
 def test_the_ant_of_the_package_walks() -> None:
     """Trained for 400,000 steps to a return of 165 over 10 episodes; one that stands still has 0."""
-    assert evaluate_run(antmaze.EXPERT, "reference", 2).returns.mean() > 120
+    assert evaluate_run(expert_mazes.EXPERTS["antmaze"], "reference", 2).returns.mean() > 120
 
 
 @pytest.mark.slow
@@ -140,6 +186,8 @@ def test_what_cannot_be_is_one_line(expert: Path, tmp_path: Path, data: Path, mo
     assert not (tmp_path / "c").exists()
 
 
-def test_only_the_ant_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["data", "train-expert", "humanoid"]) == 2
-    assert "expected ant, got 'humanoid'" in capsys.readouterr().err
+@pytest.mark.parametrize("words", [["spider"], ["humanoid"]])
+def test_bodies_without_a_known_way(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "train-expert", *words]) == 2
+    said = capsys.readouterr().err
+    assert ("expected ant or humanoid, got 'spider'" if words == ["spider"] else "say how many for a humanoid") in said

@@ -1,7 +1,7 @@
-"""The task on which an ant learns to walk where it is told: OGBench's direction-conditioned ant, seeded.
+"""The tasks on which bodies learn to walk where they are told: OGBench's direction-conditioned ones, seeded.
 
-ogbench's GymXYWrapper draws directions from NumPy's global generator in the middle of a step; here an episode depends
-on its seed alone, so that it can be played again.
+ogbench's wrappers draw directions from NumPy's global generator in the middle of a step; here an episode depends on its
+seed alone, so that it can be played again.
 """
 
 from typing import Any
@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box
 
+from .data.expert_tasks import ANT, HUMANOID
+
 INTERVAL = 100  # steps until the next direction
 
 
 class DirectedAnt(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Observation: the ant's and a unit vector, (27 + 2,); reward: the way walked along it in a step."""
+    """Observation: the body's and a unit vector, (27 + 2,); reward: the way walked along it in a step."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -32,14 +34,17 @@ class DirectedAnt(gymnasium.Wrapper[Any, Any, Any, Any]):
         return np.concatenate([observation, self._direction]), info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """The ant's step."""
+        """The body's step."""
         before = self._position()
         observation, _, terminated, truncated, info = self.env.step(action)
-        reward = float((self._position() - before) @ self._direction)
+        reward = self._reward(float((self._position() - before) @ self._direction))
         self._steps += 1
         if self._steps % INTERVAL == 0:
             self._turn()
         return np.concatenate([observation, self._direction]), reward, bool(terminated), bool(truncated), info
+
+    def _reward(self, way: float) -> float:
+        return way
 
     def _turn(self) -> None:
         drawn = self._rng.standard_normal(2)
@@ -47,3 +52,19 @@ class DirectedAnt(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _position(self) -> npt.NDArray[np.float64]:
         return np.array(self.unwrapped.data.qpos[:2])  # type: ignore[attr-defined]
+
+
+class DirectedHumanoid(DirectedAnt):
+    """Observation: (67 + 2,); reward: how well it stands, in [0, 1], times one and a hundred times the way walked."""
+
+    def _reward(self, way: float) -> float:
+        from ogbench.online_locomotion.humanoid import tolerance
+
+        data: Any = self.unwrapped.data  # type: ignore[attr-defined]
+        height, upright = data.body("head").xpos[2], data.body("torso").xmat[8]
+        standing = tolerance(height, bounds=(1.4, np.inf), margin=1.4 / 4)
+        standing *= tolerance(upright, bounds=(0.9, np.inf), margin=1.9, sigmoid="linear", value_at_margin=0)
+        return float(standing * (1.0 + 100.0 * way))
+
+
+DIRECTED = {ANT: DirectedAnt, HUMANOID: DirectedHumanoid}
