@@ -18,16 +18,20 @@ from veloq.bench.sizes import METHODS, SEEDS, SIZES, Problem, advanced, problem
 ROUNDS = 5
 # On a CPU more seeds at paper size would take minutes; there they are timed at the quick size alone.
 MANY_ON_A_CPU = 2
+# What stands in a case's name: the backend and its options.
+ENGINES: dict[str, tuple[str, dict[str, bool]]] = {"jax": ("jax", {}), "torch": ("torch", {})}
+if place.device() != "cpu":
+    ENGINES["torch_graphs"] = ("torch", {"cuda_graphs": True})
 
 
 def cases() -> list[tuple[str, str, int, str]]:
-    """(method, size, seeds, backend)"""
+    """(method, size, seeds, engine)"""
     everything = [
-        (method, size, seeds, backend)
+        (method, size, seeds, engine)
         for method in METHODS
         for size in SIZES
         for seeds in SEEDS
-        for backend in ("jax", "torch")
+        for engine in ENGINES
         if size == "quick" or seeds <= MANY_ON_A_CPU or place.device() != "cpu"
     ]
     return [case for case in everything if place.full() or case[2] == 1 or case[:2] == ("qam", "quick")]
@@ -51,14 +55,15 @@ def updates_per_round(size: str) -> int:
     return 20 if size == "quick" else 1 if place.device() == "cpu" else 20
 
 
-@pytest.mark.parametrize(("method", "size", "seeds", "backend"), cases())
-def test_update(benchmark: Any, method: str, size: str, seeds: int, backend: str) -> None:
+@pytest.mark.parametrize(("method", "size", "seeds", "engine"), cases())
+def test_update(benchmark: Any, method: str, size: str, seeds: int, engine: str) -> None:
     chosen, updates = problem(method, size), updates_per_round(size)
-    engine = chosen.engine(backend, seeds)
-    states = [engine.run(advanced(engine, chosen.begun()), updates)[0]]
+    backend, options = ENGINES[engine]
+    trainer = chosen.engine(backend, seeds, **options)
+    states = [trainer.run(advanced(trainer, chosen.begun()), updates)[0]]
 
     def run() -> None:
-        states[0], metrics = engine.run(states[0], updates)
+        states[0], metrics = trainer.run(states[0], updates)
         assert all(len(values) == seeds for values in metrics.values())
 
     beside, config = Beside(chosen, backend, updates), chosen.config
@@ -67,4 +72,4 @@ def test_update(benchmark: Any, method: str, size: str, seeds: int, backend: str
     benchmark.pedantic(run, setup=beside, rounds=ROUNDS, iterations=1)
     benchmark.extra_info["control_seconds"] = statistics.median(beside.seconds)
     assert len(beside.seconds) == ROUNDS
-    assert engine.export(states[0])["step"] == chosen.begun() + (ROUNDS + 1) * updates
+    assert trainer.export(states[0])["step"] == chosen.begun() + (ROUNDS + 1) * updates

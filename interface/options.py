@@ -69,6 +69,8 @@ class TrainOptions:
     """cpu or cuda"""
     compile: bool = False
     """hand losses and gradients to torch.compile, which takes minutes; JAX always compiles"""
+    cuda_graphs: bool = False
+    """torch on cuda: record each update once and play it, one launch instead of thousands"""
     nan: Literal["stop", "skip"] = "stop"
     """when a loss or gradient is not finite: keep the batch and stop, or leave its seed as it was and count"""
     log: tuple[str, ...] = ()

@@ -38,6 +38,8 @@ MISTAKES = {
     "train qam --seeds 0": "seeds must be at least 1",
     "train qam --device warp --backend jax": "'warp'",
     "train qam --compile": "compile is a choice of the torch backend alone",
+    "train qam --backend torch --cuda-graphs": "cuda-graphs is a choice of torch on cuda, not of torch on cpu",
+    "train qam --device cuda --cuda-graphs": "cuda-graphs is a choice of torch on cuda, not of jax on cuda",
     "train qam --preset paper --data-directory nowhere": "nowhere/pointmaze-medium-navigate-v0.npz",
     "train --resume nowhere": "not a run folder",
     "train --resume": "Missing value",

@@ -56,6 +56,7 @@ class Settings:
     patience: float = PATIENCE
     tuned: Which = "released"
     compile: bool = False
+    cuda_graphs: bool = False
     nan: Literal["stop", "skip"] = "stop"
     keep: int = KEEP
     protocol: str = "veloq"
@@ -160,6 +161,8 @@ def check_settings(settings: Settings) -> None:
         raise UsageError(f"patience must be positive, got {settings.patience}")
     if settings.compile and settings.backend != "torch":
         raise UsageError(f"compile is a choice of the torch backend alone; {settings.backend} always compiles")
+    if settings.cuda_graphs and (settings.backend != "torch" or not settings.device.startswith("cuda")):
+        raise UsageError(f"cuda-graphs is a choice of torch on cuda, not of {settings.backend} on {settings.device}")
     if not settings.seeds or min(settings.seeds) < 0 or len(set(settings.seeds)) < len(settings.seeds):
         raise UsageError(f"seeds must be different numbers >= 0, at least one; got {list(settings.seeds)}")
     for name, choices in (

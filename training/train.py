@@ -35,7 +35,7 @@ STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "devi
 
 # Settings that runs of earlier versions did not store.
 NEWER = (
-    *("rewards", "observations", "stepping", "patience", "keep", "protocol"),
+    *("rewards", "observations", "stepping", "patience", "keep", "protocol", "cuda_graphs"),
     *("portion", "portion_every", "portions", "online", "warmup", "utd"),
 )
 
@@ -193,7 +193,9 @@ def _dimensions(settings: Settings, data: TaskData) -> Dimensions:
 
 
 def _engine(engine_type: Any, settings: Settings, dimensions: Dimensions, data: TaskData) -> Engine:
-    options: dict[str, Any] = {"compile": True} if settings.compile else {}
+    choices = {"compile": settings.compile, "cuda_graphs": settings.cuda_graphs}
+    # Of torch's engine alone.
+    options: dict[str, Any] = {name: True for name, chosen in choices.items() if chosen}
     engine: Engine = engine_type(
         settings.algorithm,
         settings.config,

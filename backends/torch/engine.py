@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ...core.algorithm import Act, Algorithm, Batch, Dimensions, Update
+from ...core.algorithm import Act, Algorithm, Average, Batch, Dimensions, Update
 from ...core.engine import FlatState, Precision, Transitions, check_sizes, filled_by
 from ...core.errors import CheckpointError, UsageError
 from ...core.hyper_parameters import configs_of
@@ -22,6 +22,7 @@ from .losses import functional_gradients_of, gradients_of, in_turn, models_of, o
 from .meter import Meter
 from .networks import Forest
 from .optimiser import adam, clip_per_seed, due, leaves, move_average, set_gradients
+from .recording import CudaGraphs, Recordings
 from .single import loss_and_gradients, policy
 from .skipping import sound_seeds, unchanged_unless
 
@@ -40,9 +41,12 @@ class State:
     second: dict[str, Parameters]
     step: int
     optimisers: dict[str, torch.optim.Adam] = field(default_factory=dict)
+    recordings: Recordings | None = None
 
 
 PRECISIONS = get_args(Precision)
+# When averages move: by the parameters from before an update's steps, or by those from after them.
+MOMENTS = ("before", "after")
 
 
 @contextmanager
@@ -69,6 +73,7 @@ class Engine:
         precision: "highest" is float32 throughout, "fast" rounds the inputs of matrix products.
         device: a torch device.
         compile: hand the loss and its gradients to torch.compile.
+        cuda_graphs: record what an update does to its batch, and play it; a choice of CUDA devices.
         varied: float hyper-parameters of each seed, in place of the config's; such seeds train one after another.
         skip: let nothing of a seed move by a loss that is not finite, or whose metrics or gradients are not.
         room: rows of each seed's own experience, which `write` fills.
@@ -76,7 +81,7 @@ class Engine:
 
     Raises:
         DataError: the data set is shorter than one chunk.
-        UsageError: no seed was given, there is no such precision, or `varied` does not fit.
+        UsageError: no seed was given, there is no such precision, `varied` does not fit, or `cuda_graphs` elsewhere.
     """
 
     def __init__(
@@ -89,6 +94,7 @@ class Engine:
         precision: Precision = "highest",
         device: str = "cpu",
         compile: bool = False,
+        cuda_graphs: bool = False,
         varied: Sequence[Mapping[str, float]] | None = None,
         skip: bool = False,
         room: int = 0,
@@ -100,6 +106,9 @@ class Engine:
             raise UsageError(f"precision must be one of {list(PRECISIONS)}, got {precision!r}")
         self.algorithm, self.config, self.dimensions = algorithm, config, dimensions
         self.seeds, self.precision, self.device = tuple(seeds), precision, torch.device(device)
+        if cuda_graphs and self.device.type != "cuda":
+            raise UsageError(f"cuda_graphs is a choice of CUDA devices, not of {device!r}")
+        self._recorder: Any = CudaGraphs() if cuda_graphs else None
         self._configs = configs_of(config, varied, len(self.seeds))
         self._alike = all(own == config for own in self._configs)
         self._skip = skip
@@ -110,6 +119,8 @@ class Engine:
         windows = self._windows(data)
         self._experience = Experience(len(self.seeds), room, windows, config.discount, balanced)
         self._gradients = {update.name: self._prepare(update, compile) for update in algorithm.updates}
+        self._norms = {update.name: self._norm(update) for update in algorithm.updates}
+        self._rates = {name: self._rate(average) for name, average in algorithm.averages.items()}
 
     def _windows(self, data: Transitions) -> Windows:
         return Windows(data, self.config.chunk, self.config.discount, self.device, self.algorithm.by_episode)
@@ -149,6 +160,7 @@ class Engine:
             applied = update.applied(self.config, state.step)
             rates = [update.rate(own) for own in self._configs]
             state.optimisers[update.name] = adam(parameters, first, second, applied, rates)
+        state.recordings = None if self._recorder is None else Recordings(self._recorder)
         return state
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
@@ -168,20 +180,44 @@ class Engine:
 
     def _advance(self, state: State, online: Forest, target: Forest, meter: Meter) -> None:
         """One update in place; every loss sees the parameters from before it."""
-        batch, noise = self._sample(state.step)
-        sound: dict[str, Tensor | None] = {}
         active = [update for update in self.algorithm.updates if update.due(self.config, state.step)]
-        for update in active:
-            loss, metrics, gradients = self._gradients[update.name](online, target, batch, noise)
-            sound[update.name] = sound_seeds(len(self.seeds), (loss, metrics, gradients)) if self._skip else None
-            self._hand_over(state, update, gradients)
-            meter.add(update.name, metrics, sound[update.name])
-        meter.skipped(sound)
-        self._average(state, "before")
-        for update in active:
-            self._step(state, update, sound[update.name])
-        self._average(state, "after")
+        moved = [[name for name in self.algorithm.averages if self._due(name, when, state.step)] for when in MOMENTS]
+
+        def update(drawn: tuple[Batch, dict[str, Tensor]]) -> dict[str, Any]:
+            return self._change(state, online, target, active, moved, drawn)
+
+        if state.recordings is None:
+            results = update(self._sample(state.step))
+        else:
+            key = (*(one.name for one in active), *map(tuple, moved))
+            results = state.recordings(key, update, self._sample(state.step))
+        for name, (metrics, sound) in results.items():
+            meter.add(name, metrics, sound)
+        meter.skipped({name: sound for name, (_, sound) in results.items()})
         state.step += 1
+
+    def _change(
+        self,
+        state: State,
+        online: Forest,
+        target: Forest,
+        active: Sequence[Update],
+        moved: Sequence[Sequence[str]],
+        drawn: tuple[Batch, dict[str, Tensor]],
+    ) -> dict[str, tuple[dict[str, Tensor], Tensor | None]]:
+        """All that an update does on the device: of each loss its metrics and which seeds are sound."""
+        results: dict[str, tuple[dict[str, Tensor], Tensor | None]] = {}
+        for update in active:
+            loss, metrics, gradients = self._gradients[update.name](online, target, *drawn)
+            sound = sound_seeds(len(self.seeds), (loss, metrics, gradients)) if self._skip else None
+            self._hand_over(state, update, gradients)
+            results[update.name] = metrics, sound
+        before, after = moved
+        self._average(state, before)
+        for update in active:
+            self._step(state, update, results[update.name][1])
+        self._average(state, after)
+        return results
 
     def _step(self, state: State, update: Update, sound: Tensor | None) -> None:
         """Adam, which leaves the seeds that are not sound as they were."""
@@ -207,20 +243,29 @@ class Engine:
         """Give the gradients, clipped, to the parameters as the optimiser expects them."""
         parameters = leaves(state.online, update.trains)
         flat = [g.reshape(p.shape) for p, g in zip(parameters, leaves(gradients, update.trains), strict=True)]
-        norms = [norm for own in self._configs if (norm := update.norm(own)) is not None]
-        if norms:
-            clip_per_seed(flat, self._numbers(norms))
+        if (norm := self._norms[update.name]) is not None:
+            clip_per_seed(flat, norm)
         set_gradients(state.optimisers[update.name], flat)
 
-    def _average(self, state: State, when: str) -> None:
-        for name, average in self.algorithm.averages.items():
-            if due(average, when, state.step):
-                rates = [getattr(own, average.rate) for own in self._configs]
-                move_average(state.target[name], state.online[name], self._numbers(rates))
+    def _due(self, name: str, when: str, step: int) -> bool:
+        return due(self.algorithm.averages[name], when, step)
+
+    def _average(self, state: State, names: Sequence[str]) -> None:
+        for name in names:
+            move_average(state.target[name], state.online[name], self._rates[name])
 
     def _numbers(self, each: Sequence[float]) -> Tensor | float:
         """One number for all seeds where theirs are equal, else one for each."""
         return each[0] if len(set(each)) == 1 else torch.tensor(each, dtype=torch.float32, device=self.device)
+
+    def _rate(self, average: Average) -> Tensor | float:
+        """How far an average moves."""
+        return self._numbers([getattr(own, average.rate) for own in self._configs])
+
+    def _norm(self, update: Update) -> Tensor | float | None:
+        """The largest norm of a loss's gradients; None where they are not clipped."""
+        norms = [norm for own in self._configs if (norm := update.norm(own)) is not None]
+        return self._numbers(norms) if norms else None
 
     def _without_axis(self, forest: Parameters) -> Forest:
         """Views without the seed axis where there is one seed, which then runs without vmap."""

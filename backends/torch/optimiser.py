@@ -33,7 +33,9 @@ def adam(
         {"params": [parameter for parameter, _, _ in group], "lr": rate}
         for group, rate in zip(groups, rates, strict=False)
     ]
-    optimiser = torch.optim.Adam(options, betas=(0.9, 0.999), eps=1e-8, fused=True)
+    # Capturable: its step counts stay on the device, so that a CUDA graph may hold it.
+    on_gpu = parameters[0].device.type == "cuda"
+    optimiser = torch.optim.Adam(options, betas=(0.9, 0.999), eps=1e-8, fused=True, capturable=on_gpu)
     for group in groups:
         for parameter, m, v in group:
             count = torch.tensor(float(steps), device=parameter.device)

@@ -7,6 +7,7 @@ SPLIT = "test_engines.test_runs_may_be_split"
 ACTIONS = "test_engines.test_actions"
 SKIP, FINITE = "test_engines.test_skip", "test_engines.test_finite"
 SWEEP = "test_engines.test_sweep"
+RECORDINGS = "test_recordings.test_recordings_follow"
 
 STATES = (
     engine_fault(
@@ -42,6 +43,24 @@ STATES = (
             "self._sums[update] += values\n        self._counts[update] += 1",
             "self._sums[update] = values.double()\n        self._counts[update] = 1",
         ),
+    ),
+    engine_fault(
+        "a recorded update is played on the batch that it was recorded with",
+        "state",
+        RECORDINGS,
+        torch=("recording.__call__", "kept.copy_(new)", "pass"),
+        absent={"jax": "it compiles whole updates"},
+    ),
+    engine_fault(
+        "a state put back plays the recordings of the one before",
+        "state",
+        RECORDINGS,
+        torch=(
+            "engine._assembled",
+            "Recordings(self._recorder)",
+            "self.__dict__.setdefault('_first', Recordings(self._recorder))",
+        ),
+        absent={"jax": "it compiles whole updates"},
     ),
     engine_fault(
         "every seed acts with the first one's parameters",
@@ -85,7 +104,7 @@ SKIPS = (
         "skip",
         SKIP,
         jax=("updates._stepping", "all_finite((loss, metrics, gradient))", "all_finite((loss, metrics))"),
-        torch=("engine._advance", "(loss, metrics, gradients)) if", "(loss, metrics)) if"),
+        torch=("engine._change", "(loss, metrics, gradients)) if", "(loss, metrics)) if"),
     ),
     engine_fault(
         "one seed's NaN skips all seeds",
@@ -126,14 +145,14 @@ SWEEPS = (
         "a sweep takes the first seed's target rate",
         "sweep",
         SWEEP,
-        torch=("engine._average", "getattr(own, average.rate)", "getattr(self._configs[0], average.rate)"),
+        torch=("engine._rate", "getattr(own, average.rate)", "getattr(self._configs[0], average.rate)"),
         absent={"jax": "all numbers of a seed reach its update in one mapping"},
     ),
     engine_fault(
         "a sweep clips to the first seed's norm",
         "sweep",
         SWEEP,
-        torch=("engine._hand_over", "update.norm(own)", "update.norm(self._configs[0])"),
+        torch=("engine._norm", "update.norm(own)", "update.norm(self._configs[0])"),
         absent={"jax": "all numbers of a seed reach its update in one mapping"},
     ),
     engine_fault(

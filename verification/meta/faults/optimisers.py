@@ -93,10 +93,10 @@ OPTIMISER = (
         ),
         torch=(
             "engine._hand_over",
-            "clip_per_seed(flat, self._numbers(norms))",
+            "clip_per_seed(flat, norm)",
             "start = 0\n            for network in update.trains:\n"
             "                end = start + len(gradients[network])\n"
-            "                clip_per_seed(flat[start:end], self._numbers(norms))\n                start = end",
+            "                clip_per_seed(flat[start:end], norm)\n                start = end",
         ),
     ),
     engine_fault(
@@ -142,11 +142,11 @@ OPTIMISER = (
             "declared, state._replace(online=online), batch, noise, update",
         ),
         torch=(
-            "engine._advance",
-            'meter.skipped(sound)\n        self._average(state, "before")\n        for update in active:\n            '
-            "self._step(state, update, sound[update.name])",
-            "    self._step(state, update, sound[update.name])\n        meter.skipped(sound)\n"
-            '        self._average(state, "before")',
+            "engine._change",
+            "\n        before, after = moved\n        self._average(state, before)\n        for update in active:\n"
+            "            self._step(state, update, results[update.name][1])",
+            "\n            self._step(state, update, sound)\n        before, after = moved\n"
+            "        self._average(state, before)",
         ),
     ),
     engine_fault(
@@ -168,7 +168,7 @@ OPTIMISER = (
         "average",
         UPDATES,
         jax=("updates.advance", "getattr(config, average.rate)", "config.target_rate"),
-        torch=("engine._average", "getattr(own, average.rate)", "own.target_rate"),
+        torch=("engine._rate", "getattr(own, average.rate)", "own.target_rate"),
     ),
     engine_fault(
         "a late average moves from the start",
@@ -189,6 +189,6 @@ OPTIMISER = (
         "clip",
         UPDATES,
         jax=("updates._stepping", "norm := update.norm(config)", "norm := (1.0 if update.clip_norm else None)"),
-        torch=("engine._hand_over", "norm := update.norm(own)", "norm := (1.0 if update.clip_norm else None)"),
+        torch=("engine._norm", "norm := update.norm(own)", "norm := (1.0 if update.clip_norm else None)"),
     ),
 )

@@ -1,0 +1,95 @@
+"""Torch's recorded updates against its eager ones: a CUDA graph where there is a GPU, elsewhere a tape."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from veloq.algorithms import ALGORITHMS
+from veloq.core.engine import FlatState, Transitions
+from veloq.verification.assertions import assert_at_most, assert_exact
+from veloq.verification.backends import Backend
+from veloq.verification.check import check, covers
+from veloq.verification.method_cases import MethodCase, drift, method_case
+
+REHEARSED, PLAYED, ROWS = 3, 5, 40
+
+
+def recording(backend: Backend, engine: Any) -> Any:
+    """The engine, which records its updates from now on."""
+    if backend.device == "cpu":
+        from veloq.verification.tape import Tapes
+
+        engine._recorder = Tapes()
+    return engine
+
+
+def transitions(case: MethodCase, seed: int) -> Transitions:
+    """Rows in episodes of ten, rewards and masks at random."""
+    rng, sizes = np.random.default_rng(seed), case.dimensions
+    widths = (sizes.observation, sizes.action // case.config.chunk, sizes.observation)
+    columns = [rng.standard_normal((ROWS, width)) for width in widths]
+    labels = [rng.standard_normal(ROWS), rng.random(ROWS) < 0.9, np.arange(ROWS) % 10 == 9]
+    return Transitions(*(np.asarray(column, np.float32) for column in (*columns, *labels)))
+
+
+def pair(backend: Backend, case: MethodCase, seeds: int, **options: Any) -> tuple[Any, Any]:
+    """An eager engine and one that records."""
+    if backend.name != "torch":
+        pytest.skip(f"{backend.name} compiles whole updates")
+
+    def build(**more: Any) -> Any:
+        given = (case.algorithm, case.config, case.dimensions, transitions(case, 0), range(seeds))
+        return backend.engine.Engine(*given, device=backend.device, **more, **options)
+
+    return build(), recording(backend, build(cuda_graphs=backend.device != "cpu"))
+
+
+def assert_same(backend: Backend, case: MethodCase, got: FlatState, want: FlatState) -> None:
+    """To the bit on a CPU; on a GPU sums have no order of their own."""
+    assert got.keys() == want.keys()
+    for name, value in want.items():
+        if backend.device == "cpu":
+            assert_exact(got[name], value, f"{case.algorithm.name} {name}")
+        elif not name.startswith("adam"):
+            assert_at_most(np.abs(got[name] - value), drift(case, value, REHEARSED + PLAYED), name)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # Mish's second derivative of two seeds
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("name", ALGORITHMS)
+@covers(
+    "ENGINE", "recorded updates of every method, played on new batches, are its eager ones; nothing waits for the host"
+)
+def test_played_updates(framework: Backend, name: str, seeds: int) -> None:
+    """In two calls of `run`, so that a recording outlives the first."""
+    case = method_case(ALGORITHMS[name], 3)
+    results = []
+    for engine in (engines := pair(framework, case, seeds)):
+        state, _ = engine.run(engine.initial(), REHEARSED + 2)
+        state, metrics = engine.run(state, PLAYED - 2)
+        results.append((engine.export(state), metrics))
+    (want, expected), (got, played) = results
+    assert_same(framework, case, got, want)
+    assert played.keys() == expected.keys()
+    if framework.device == "cpu":
+        for key, value in expected.items():
+            assert_exact(played[key], value, f"{name} {key}")
+        assert (tapes := engines[1]._recorder.tapes)
+        assert not set().union(*(tape.synchronising() for tape in tapes))
+
+
+@check("ENGINE", "recordings follow other data, experience, a sweep's own rates, skipped losses and a state put back")
+def test_recordings_follow(framework: Backend) -> None:
+    """What an update reads besides its state is handed to the recording each time."""
+    case = method_case(ALGORITHMS["fql"], 3)
+    varied = [{"learning_rate": 1e-3, "target_rate": 0.1}, {"learning_rate": 3e-3, "target_rate": 0.2}]
+    results = []
+    for engine in pair(framework, case, 2, varied=varied, skip=True, room=20):
+        state, _ = engine.run(engine.initial(), REHEARSED + PLAYED)
+        engine.load(transitions(case, 1))
+        state, _ = engine.run(state, 2)
+        engine.write(Transitions(*(np.stack([column[:9], column[9:18]]) for column in transitions(case, 2))))
+        state, _ = engine.run(state, 2)
+        results.append(engine.export(engine.run(engine.restore(engine.export(state)), REHEARSED + PLAYED)[0]))
+    assert_same(framework, case, results[1], results[0])
