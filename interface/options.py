@@ -71,6 +71,8 @@ class TrainOptions:
     """hand losses and gradients to torch.compile, which takes minutes; JAX always compiles"""
     cuda_graphs: bool = False
     """torch on cuda: record each update once and play it, one launch instead of thousands"""
+    evaluate_beside: bool = False
+    """evaluate on the way in a thread of its own, while training goes on; the results are the same"""
     nan: Literal["stop", "skip"] = "stop"
     """when a loss or gradient is not finite: keep the batch and stop, or leave its seed as it was and count"""
     log: tuple[str, ...] = ()

@@ -1,9 +1,10 @@
 """A training session that kills itself by SIGKILL: `python killed_run.py FUSE RUNS DATA BACKEND PHASE [RUN]`.
 
 It starts a small run in RUNS or, given RUN, resumes it, and dies at event number FUSE; with 0 it ends and prints how
-many events there were. PHASE is "offline", or "online", which goes on with fine-tuning. Events are the beginning and
-end of every dispatch, evaluation, hundredth policy call and report, and of every write: a row of experience, a line of
-metrics, the halves of a checkpoint's files, the renames that put a checkpoint in place and the removal of an old one.
+many events there were. PHASE is "offline"; "online", which goes on with fine-tuning; or "beside", evaluated in another
+thread. Events are the beginning and end of every dispatch, evaluation, hundredth policy call and report, and of every
+write: a row of experience, a line of metrics, the halves of a checkpoint's files, the renames that put a checkpoint in
+place and the removal of an old one.
 """
 
 import itertools
@@ -78,6 +79,8 @@ def main() -> None:
         if phase == "online":
             # Evaluations every five steps: chunks of two actions are then half executed.
             sizes |= {"updates": 5, "online": 20, "warmup": 3, "utd": 2, "evaluate_every": 5, "dispatch": 3}
+        if phase == "beside":
+            sizes["evaluate_beside"] = True
         train.train(small_settings(runs, data, method="bc", backend=backend, **sizes), quiet())
     print(-fuse)
 

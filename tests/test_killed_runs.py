@@ -27,7 +27,7 @@ def session(fuse: int, runs: Path, data: Path, backend: str, phase: str) -> int 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", ["offline", "online"])
+@pytest.mark.parametrize("phase", ["offline", "online", "beside"])
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_killed_runs_end_as_one_that_never_was(
     tmp_path: Path, data: Path, backend: str, phase: str, request: pytest.FixtureRequest

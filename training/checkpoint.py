@@ -24,9 +24,10 @@ EXPERIENCE = "experience.safetensors"
 MANIFEST = "manifest.json"
 Which = Literal["latest", "best"]
 KEEP = 2
-SCORE, UPDATES = "success", "updates"
+SCORE, UPDATES, FOUND = "success", "updates", "found_beside"
 # What a loop must know to go on: whether this step's scores are in, and how long metrics.jsonl was. With scores comes
-# SCORE, the members' mean success rate, by which the best is kept. Online, UPDATES counts the gradient steps.
+# SCORE, the members' mean success rate, by which the best is kept. Online, UPDATES counts the gradient steps. FOUND is
+# the record of an evaluation beside training that is not in metrics.jsonl yet.
 PROGRESS = {"evaluated": bool, "metrics_bytes": int}
 
 
@@ -219,8 +220,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         if not math.isfinite(manifest["progress"][SCORE]):
             raise CheckpointError(f"{path}: damaged, {SCORE} is not finite")
     check_types(path, manifest["files"], {STATE: str} | dict.fromkeys(manifest["files"], str), CheckpointError)
-    if UPDATES in manifest["progress"]:
-        check_types(path, manifest["progress"], {UPDATES: int}, CheckpointError)
+    for name, kind in {UPDATES: int, FOUND: dict}.items():
+        if name in manifest["progress"]:
+            check_types(path, manifest["progress"], {name: kind}, CheckpointError)
     if manifest["format"] != FORMAT:
         raise CheckpointError(f"{path}: format {manifest['format']}, expected {FORMAT}")
     if manifest["step"] < 0 or manifest["progress"]["metrics_bytes"] < 0:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..core.engine import Engine
 from ..core.errors import DivergenceError, SimulatorError
 from . import checkpoint
+from .beside import Beside, Record
 from .checkpoint import Checkpoint
 from .data.streaming import Prefetch
 from .data.transitions import as_engine_data
@@ -68,6 +69,7 @@ class Loop:
     success: float | None = None
     fine_tuning: FineTuning | None = None
     stream: Prefetch | None = None
+    beside: Beside = field(default_factory=Beside)
     began: int = field(init=False)
     seconds: dict[str, float] = field(default_factory=lambda: {"training": 0.0, "evaluation": 0.0})
 
@@ -85,29 +87,40 @@ class Loop:
         try:
             while True:
                 if self._evaluation_due():
-                    self._evaluate_or_save()
-                    self.save()
+                    self._settle()
+                    if self.settings.evaluate_beside and not self._is_milestone():
+                        self._begin_beside()
+                    else:
+                        self._evaluate_or_save()
+                        self.save()
                 self.stop.check()
                 if self.step >= self.settings.end:
                     return self._outcome(finished=True)
                 self._dispatch()
         except Interrupted:
             self.progress.doing("saving")
+            self._wait()
             self.save()
             return self._outcome(finished=False)
+        finally:
+            self.beside.leave()
 
     def save(self) -> None:
         """Write a checkpoint of this moment."""
+        checkpoint.save(self.folder.path, self._moment(), self.settings.keep)
+
+    def _moment(self) -> Checkpoint:
         self.folder.sync_metrics()
         progress: dict[str, Any] = {"evaluated": self.evaluated, "metrics_bytes": self.folder.metrics_bytes()}
         if self.success is not None:
             progress[checkpoint.SCORE] = self.success
+        if self.beside.found is not None:
+            progress[checkpoint.FOUND] = self.beside.found
         state, experience = self.engine.export(self.state), None
         if self.fine_tuning is not None and self.step > self.settings.updates:
             experience = self.fine_tuning.export()
             progress[checkpoint.UPDATES] = int(state["step"])
-        moment = Checkpoint(self.step, state, self.folder.identity, progress, experience=experience)
-        checkpoint.save(self.folder.path, moment, self.settings.keep)
+        return Checkpoint(self.step, state, self.folder.identity, progress, experience=experience)
 
     def _evaluation_due(self) -> bool:
         if self.evaluated or self.step == 0:
@@ -208,17 +221,48 @@ class Loop:
         policies = {"method": self.engine.act}
         if final and self.settings.algorithm.behaviour is not None:
             policies["behaviour"] = self.engine.behave
-        records: list[dict[str, Any]] = []
+        records: list[Record] = []
         for name, act in policies.items():
             self.progress.doing(f"evaluating the {name} policy")
             scores = self.scorer.score(self._stoppable(act), episodes, picture=name if final else None)
-            record = {"kind": "evaluation", "step": self.step, "policy": name, "episodes": episodes}
-            records.append(record | scores)
-            self.progress.evaluated(self.step, name, measure_of(self.settings.env).title, values(scores), episodes)
+            records.append(_record(self.step, name, episodes, scores))
+            self._tell(records[-1])
         for record in records:
             self.folder.append(record)
-        self.evaluated, self.success = True, float(np.mean(values(records[0])))
+        self.evaluated, self.success = True, _score(records[0])
         self.seconds["evaluation"] += time.monotonic() - began
+
+    def _begin_beside(self) -> None:
+        """Save, and evaluate the saved state while training goes on."""
+        moment, step, episodes = self._moment(), self.step, self.settings.curve_episodes
+        checkpoint.save(self.folder.path, moment, self.settings.keep)
+        policy = self.beside.policy(self.engine.act, self.engine.restore(moment.state))
+        self.beside.begin(moment, lambda: _record(step, "method", episodes, self.scorer.score(policy, episodes)))
+        self.evaluated = True
+
+    def _wait(self) -> None:
+        """Have the evaluation beside end, and its checkpoint know its score."""
+        if not self.beside.busy:
+            return
+        self.progress.doing("waiting for the evaluation beside")
+        began = time.monotonic()
+        scored = self.beside.wait(_score)
+        self.seconds["evaluation"] += time.monotonic() - began
+        checkpoint.save(self.folder.path, scored, self.settings.keep)
+        if scored.step == self.step:
+            self.success = scored.progress[checkpoint.SCORE]
+
+    def _settle(self) -> None:
+        """Write down what was evaluated beside."""
+        self._wait()
+        if (record := self.beside.found) is not None:
+            self._tell(record)
+            self.folder.append(record)
+            self.beside.found = None
+
+    def _tell(self, record: Record) -> None:
+        title = measure_of(self.settings.env).title
+        self.progress.evaluated(record["step"], record["policy"], title, values(record), record["episodes"])
 
     def _stoppable(self, act: Any) -> Any:
         def policy(observations: npt.NDArray[Any], noise: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
@@ -244,3 +288,12 @@ class Loop:
             measure_of(self.settings.env).title,
             preempted,
         )
+
+
+def _record(step: int, policy: str, episodes: int, scores: Record) -> Record:
+    return {"kind": "evaluation", "step": step, "policy": policy, "episodes": episodes, **scores}
+
+
+def _score(record: Record) -> float:
+    """By which the best checkpoint is kept."""
+    return float(np.mean(values(record)))

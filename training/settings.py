@@ -57,6 +57,7 @@ class Settings:
     tuned: Which = "released"
     compile: bool = False
     cuda_graphs: bool = False
+    evaluate_beside: bool = False
     nan: Literal["stop", "skip"] = "stop"
     keep: int = KEEP
     protocol: str = "veloq"
@@ -163,6 +164,8 @@ def check_settings(settings: Settings) -> None:
         raise UsageError(f"compile is a choice of the torch backend alone; {settings.backend} always compiles")
     if settings.cuda_graphs and (settings.backend != "torch" or not settings.device.startswith("cuda")):
         raise UsageError(f"cuda-graphs is a choice of torch on cuda, not of {settings.backend} on {settings.device}")
+    if settings.evaluate_beside and (settings.backend, settings.precision) == ("torch", "fast"):
+        raise UsageError("evaluate-beside: torch's precision belongs to the whole process, use --precision highest")
     if not settings.seeds or min(settings.seeds) < 0 or len(set(settings.seeds)) < len(settings.seeds):
         raise UsageError(f"seeds must be different numbers >= 0, at least one; got {list(settings.seeds)}")
     for name, choices in (

@@ -35,7 +35,7 @@ STORED = dict.fromkeys(("method", "env", "backend", "preset", "precision", "devi
 
 # Settings that runs of earlier versions did not store.
 NEWER = (
-    *("rewards", "observations", "stepping", "patience", "keep", "protocol", "cuda_graphs"),
+    *("rewards", "observations", "stepping", "patience", "keep", "protocol", "cuda_graphs", "evaluate_beside"),
     *("portion", "portion_every", "portions", "online", "warmup", "utd"),
 )
 
@@ -170,6 +170,7 @@ def _session(
                 loop.fine_tuning.restore(restored.experience)
         if restored is not None:
             loop.evaluated, loop.success = restored.progress["evaluated"], restored.progress.get(checkpoint.SCORE)
+            loop.beside.found = restored.progress.get(checkpoint.FOUND)
         folder.trackers = [Tracker(name, folder.path, folder.config, progress.note) for name in settings.log]
         try:
             outcome = loop.run()

@@ -27,9 +27,9 @@ class CudaGraphs:
         return results
 
     def record(self, function: Callable[[], Any]) -> Play:
-        """Record what a function does to the tensors that it holds."""
+        """Record what a function does to the tensors that it holds; other threads may evaluate meanwhile."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             results = function()
 
         def play() -> Any:
