@@ -1,7 +1,7 @@
 """Whole updates, data sampling and optimiser included, and the same updates in the style of the released scripts.
 
-Every figure is seconds per update of all its seeds; engine and control take turns, so that a machine whose speed drifts
-is as fast for the one as for the other. `VELOQ_BENCH_FULL` (the option --full) asks for every method at
+Every figure is seconds per update of all its seeds; engine, control and bare update take turns, so that a machine whose
+speed drifts is as fast for the one as for the other. `VELOQ_BENCH_FULL` (the option --full) asks for every method at
 every size and number of seeds; else several seeds are timed for QAM alone, at the quick size.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from veloq.bench import place
+from veloq.bench.bare import bare
 from veloq.bench.control import control
 from veloq.bench.sizes import METHODS, SEEDS, SIZES, Problem, advanced, problem
 
@@ -38,17 +39,20 @@ def cases() -> list[tuple[str, str, int, str]]:
 
 
 class Beside:
-    """The control of one seed, run before every round of an engine; `seconds` per update, round by round."""
+    """Other ways to run one seed's updates, before every round of an engine; `seconds` per update, round by round."""
 
     def __init__(self, problem: Problem, backend: str, updates: int) -> None:
-        self._run, self._updates = control(problem, backend), updates
-        self._run(updates)
-        self.seconds: list[float] = []
+        self._runs = {"control": control(problem, backend), "bare": bare(problem, backend)}
+        self._updates = updates
+        self.seconds: dict[str, list[float]] = {name: [] for name in self._runs}
+        for run in self._runs.values():
+            run(updates)
 
     def __call__(self) -> None:
-        began = time.perf_counter()
-        self._run(self._updates)
-        self.seconds.append((time.perf_counter() - began) / self._updates)
+        for name, run in self._runs.items():
+            began = time.perf_counter()
+            run(self._updates)
+            self.seconds[name].append((time.perf_counter() - began) / self._updates)
 
 
 def updates_per_round(size: str) -> int:
@@ -70,6 +74,7 @@ def test_update(benchmark: Any, method: str, size: str, seeds: int, engine: str)
     benchmark.group = f"update of {method}, {size} size"
     benchmark.extra_info |= {"updates": updates, "seeds": seeds, "batch": config.batch_size, "hidden": config.hidden}
     benchmark.pedantic(run, setup=beside, rounds=ROUNDS, iterations=1)
-    benchmark.extra_info["control_seconds"] = statistics.median(beside.seconds)
-    assert len(beside.seconds) == ROUNDS
+    for name, seconds in beside.seconds.items():
+        benchmark.extra_info[f"{name}_seconds"] = statistics.median(seconds)
+        assert len(seconds) == ROUNDS
     assert trainer.export(states[0])["step"] == chosen.begun() + (ROUNDS + 1) * updates

@@ -132,7 +132,10 @@ def _shown(value: Any) -> str:
 
 
 def store(runs: list[Path]) -> None:
-    """Add what these runs reached to the stored results, in place of earlier results of the same method and backend."""
+    """Add what these runs reached to the stored results of their method and backend.
+
+    Other seeds of the same settings stand beside those that are there; everything else takes the place of what was.
+    """
     kept = json.loads(REACHED.read_text()) if REACHED.exists() else {}
     for folder in runs:
         config = json.loads((folder / "config.json").read_text())
@@ -142,7 +145,7 @@ def store(runs: list[Path]) -> None:
             for record in records
             if record["kind"] == "evaluation" and record["step"] == config["updates"]
         }
-        kept[f"{config['method']} {config['backend']}"] = {
+        found = {
             **{name: config[name] for name in KEPT},
             "config": config["config"],
             "success": final["method"]["success"],
@@ -150,8 +153,20 @@ def store(runs: list[Path]) -> None:
             "versions": config["versions"],
             "commit": config["commit"],
         }
+        key = f"{config['method']} {config['backend']}"
+        kept[key] = _beside(kept[key], found) if key in kept else found
     REACHED.parent.mkdir(exist_ok=True)
     REACHED.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
+
+
+def _beside(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """What was found, with earlier seeds of the same settings before it."""
+    settings = [name for name in (*KEPT, "config") if name != "seeds"]
+    if any(before[name] != found[name] for name in settings) or set(before["seeds"]) & set(found["seeds"]):
+        return found
+    both = {name: [*before[name], *found[name]] for name in ("seeds", "success")}
+    cloned = None if found["behaviour"] is None else [*before["behaviour"], *found["behaviour"]]
+    return {**found, **both, "behaviour": cloned}
 
 
 if __name__ == "__main__":

@@ -112,12 +112,13 @@ def _updates(run: Run) -> str:
             control = extra.get("control_seconds")
             speed = int(seeds) / seconds if seconds else None
             cells += [_milli(seconds), _rounded(speed), _milli(control)]
-            cells.append(_ratio(speed, 1 / control if control else None))
+            bare = extra.get("bare_seconds")
+            cells += [_ratio(speed, 1 / control if control else None), _ratio(control, bare)]
         shape = f"{size}: batch {extra.get('batch')}, hidden {extra.get('hidden')}"
         rows.append([method, shape, seeds, *cells])
     head = ["method", "size", "seeds"]
     for backend in ("JAX", "PyTorch"):
-        head += [f"{backend}, ms", "seed-steps/s", "control, ms", "of control's speed"]
+        head += [f"{backend}, ms", "seed-steps/s", "control, ms", "of control's speed", "at most"]
     rows.sort(key=lambda row: (row[0], row[1], int(row[2])))
     return _table(head, rows)
 

@@ -8,6 +8,7 @@ from small_runs import small_values
 from veloq.algorithms import ALGORITHMS
 from veloq.backends.jax.batches import draw_starts, keys
 from veloq.backends.jax.engine import find_device
+from veloq.bench.bare import bare
 from veloq.bench.control import control
 from veloq.bench.runners import HAND, RUNNERS
 from veloq.bench.sizes import METHODS, advanced, problem
@@ -51,3 +52,20 @@ def test_the_control_computes_the_update_of_the_engine(method, backend):
     for network, tree in online.items():
         for name, value in tree.items():
             assert_close(value, flat[f"online/{network}/{name}"][0], "network", f"{network}/{name}", "float32")
+
+
+@pytest.mark.parametrize(("method", "backend"), [("rebrac", "torch"), ("rebrac", "jax")])
+def test_the_bare_update_is_the_engines_on_its_first_batch(method, backend):
+    """Its step counts on, so that every loss is trained when it is due."""
+    chosen = small(method)
+    engine = chosen.engine(backend, 1)
+    begun = advanced(engine, chosen.begun())
+    if backend == "torch":
+        draw = engine._sample
+        engine._sample = lambda step: draw(0)
+        flat = engine.export(engine.run(begun, 3)[0])["online/critic/hidden_0.kernel"][0]
+        found = bare(chosen, backend)(3).online["critic"]["hidden_0.kernel"][0]
+    else:
+        flat = engine.export(engine.run(begun, 1)[0])["online/critic/hidden_0.kernel"][0]
+        found = bare(chosen, backend)(1).online["critic"]["hidden_0.kernel"]
+    assert_close(np.asarray(found), flat, "network", method, "float32")
