@@ -18,8 +18,8 @@ from .batches import Windows, keys, windows
 from .experience import Source, empty, shortened, written
 from .losses import loss_and_gradients, policy
 from .program_keys import Same, kernels
-from .programs import Recipe, compiled_policy, drawn, in_turn, nothing_measured, seed_acting, together
-from .updates import Counted, State, all_finite
+from .programs import Means, Recipe, compiled_policy, drawn, in_turn, nothing_measured, seed_acting, together
+from .updates import State, all_finite
 
 __all__ = ["Engine", "loss_and_gradients", "policy"]
 
@@ -72,7 +72,7 @@ class Engine:
         self._train = in_turn if self._device.platform == "cpu" else together
         groups = [len(self._seeds)] if self._train is together else [1] * len(self._seeds)
         self._sources = [Source(self._data, empty(self._data, group, room) if room else None) for group in groups]
-        self._nothing: Counted | None = None
+        self._nothing: tuple[tuple[str, ...], Means] | None = None
         self._checked: set[bool] = set()
 
     def _windows(self, data: Transitions) -> Windows:
@@ -102,10 +102,10 @@ class Engine:
         if self._nothing is None:
             arguments = (state, self._keys, self._sources[0])
             self._nothing, *_ = [nothing_measured(self._recipe, own, *arguments) for own in self._distinct]
-        state, measured = self._train(
-            self._recipe, state, self._nothing, self._numbers, self._keys, self._sources, updates
-        )
-        return state, {name: np.array(mean) for name, (mean, count) in measured.items() if np.any(count)}
+        names, nothing = self._nothing
+        state, means = self._train(self._recipe, state, nothing, self._numbers, self._keys, self._sources, updates)
+        mean, counted = np.array(means.mean), np.any(np.asarray(means.count), axis=0)
+        return state, {name: mean[:, at] for at, name in enumerate(names) if counted[at]}
 
     def load(self, data: Transitions) -> None:
         """Train on other data of the same sizes from now on; see `core.engine.Engine.load`."""

@@ -27,6 +27,16 @@ Numbers = Mapping[str, Any]
 SEED_AXIS = Source(None, 0)
 
 
+class Means(NamedTuple):
+    """Of all metrics in the order of their names, the mean over the updates that computed each, and how many did.
+
+    Leaves (n,), or (S, n): one array for all of them, since every further one costs each call.
+    """
+
+    mean: Any
+    count: Any
+
+
 class Recipe(NamedTuple):
     """Everything that a program is compiled for but its shapes; a cache's key.
 
@@ -45,12 +55,12 @@ class Recipe(NamedTuple):
 def together(
     recipe: Recipe,
     state: State,
-    means: Counted,
+    means: Means,
     numbers: Numbers,
     seed_keys: Array,
     sources: Sequence[Source],
     updates: int,
-) -> tuple[State, Counted]:
+) -> tuple[State, Means]:
     """The state after `updates` updates of all seeds at once, and the metrics' means over them: one program runs all.
 
     `means` are those over no updates, the one source is that of all seeds. The old state's buffers are reused.
@@ -62,12 +72,12 @@ def together(
 def in_turn(
     recipe: Recipe,
     state: State,
-    means: Counted,
+    means: Means,
     numbers: Numbers,
     seed_keys: Array,
     sources: Sequence[Source],
     updates: int,
-) -> tuple[State, Counted]:
+) -> tuple[State, Means]:
     """What `together` does, with a source for each seed: one seed after another and one call for each update: for CPUs.
 
     XLA's products on a CPU gain nothing from a seed axis, around batched ones it transposes and copies, and inside
@@ -76,11 +86,11 @@ def in_turn(
     """
     seeds = seed_keys.shape[0]
     update, runs = compiled_update(recipe), _split(seeds, (state[:-1], means, dict(numbers)))
-    done: list[tuple[State, Counted]] = []
+    done: list[tuple[State, Means]] = []
     for index, (parts, mean, own) in enumerate(runs):
-        run = State._make((*parts, state.step))
+        run, key = State._make((*parts, state.step)), seed_keys[index : index + 1]
         for _ in range(updates):
-            run, mean = update(run, mean, own, seed_keys[index : index + 1], sources[index])
+            run, mean = update(run, mean, own, key, sources[index])
         done.append((run, mean))
     joined = _join([(run[:-1], mean) for run, mean in done])
     return State._make((*joined[0], done[0][0].step)), joined[1]
@@ -103,15 +113,13 @@ def _join(trees: list[Any]) -> Any:
 
 
 @functools.lru_cache(maxsize=KEPT)
-def compiled_update(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
+def compiled_update(recipe: Recipe) -> Callable[..., tuple[State, Means]]:
     """(state, means, numbers, keys, source) -> the state after one update and the running means; seed axes of one.
 
     XLA drops that axis at no cost; without it here, a single seed's state would be copied at every call of an engine.
     """
 
-    def update(
-        state: State, means: Counted, numbers: Numbers, seed_keys: Array, source: Source
-    ) -> tuple[State, Counted]:
+    def update(state: State, means: Means, numbers: Numbers, seed_keys: Array, source: Source) -> tuple[State, Means]:
         parts, mean, own = jax.tree.map(lambda leaf: leaf[0], (state[:-1], means, numbers))
         config = with_numbers(recipe.config, own)
         run, measured = _update(recipe, config, State._make((*parts, state.step)), seed_keys[0], _first(source))
@@ -122,27 +130,27 @@ def compiled_update(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
 
 
 @functools.lru_cache(maxsize=KEPT)
-def compiled_loop(recipe: Recipe) -> Callable[..., tuple[State, Counted]]:
+def compiled_loop(recipe: Recipe) -> Callable[..., tuple[State, Means]]:
     """(state, means, numbers, keys, source, updates) -> the state after the updates, and the metrics' means over them.
 
     The number of updates is traced: every call runs the same program, so splitting a run changes no bit.
     """
 
     def loop(
-        state: State, means: Counted, numbers: Numbers, seed_keys: Array, source: Source, updates: Array
-    ) -> tuple[State, Counted]:
-        def run(state: State, means: Counted, numbers: Numbers, key: Array, source: Source) -> tuple[State, Counted]:
+        state: State, means: Means, numbers: Numbers, seed_keys: Array, source: Source, updates: Array
+    ) -> tuple[State, Means]:
+        def run(state: State, means: Means, numbers: Numbers, key: Array, source: Source) -> tuple[State, Means]:
             config = with_numbers(recipe.config, numbers)
 
-            def body(_: Array, carry: tuple[State, Counted]) -> tuple[State, Counted]:
+            def body(_: Array, carry: tuple[State, Means]) -> tuple[State, Means]:
                 state, measured = _update(recipe, config, carry[0], key, source)
                 return state, _running_means(carry[1], measured)
 
-            result: tuple[State, Counted] = lax.fori_loop(0, updates, body, (state, means))
+            result: tuple[State, Means] = lax.fori_loop(0, updates, body, (state, means))
             return result
 
         axes: Any = State._make((0, 0, 0, 0, None))
-        done: tuple[State, Counted] = jax.vmap(run, (axes, 0, 0, 0, SEED_AXIS), (axes, 0))(
+        done: tuple[State, Means] = jax.vmap(run, (axes, 0, 0, 0, SEED_AXIS), (axes, 0))(
             state, means, numbers, seed_keys, source
         )
         return done
@@ -191,8 +199,10 @@ def _drawn(recipe: Recipe, config: Any, step: Array, key: Array, source: Source)
     return batch, draw_noise(recipe.algorithm.value.noise(config, recipe.dimensions, config.batch_size), key)
 
 
-def nothing_measured(recipe: Recipe, config: Any, state: State, seed_keys: Array, source: Source) -> Counted:
-    """Means over no updates yet, with the seed axis.
+def nothing_measured(
+    recipe: Recipe, config: Any, state: State, seed_keys: Array, source: Source
+) -> tuple[tuple[str, ...], Means]:
+    """The metrics' names in order, and their means over no updates yet, with the seed axis.
 
     Traced with a config's own numbers, so that the kernels check them: the program knows them only as arguments.
     """
@@ -202,19 +212,16 @@ def nothing_measured(recipe: Recipe, config: Any, state: State, seed_keys: Array
         return _update(recipe, config, first, seed_keys[0], _first(source))[1]
 
     seeds, shapes = seed_keys.shape[0], jax.eval_shape(measured, state, seed_keys, source)
-    nothing: Counted = jax.tree.map(lambda leaf: np.zeros((seeds, *leaf.shape), leaf.dtype), shapes)
-    return nothing
+    names = tuple(sorted(shapes))
+    return names, Means(*(np.zeros((seeds, len(names)), kind) for kind in (np.float32, np.int32)))
 
 
-def _running_means(before: Counted, measured: Counted) -> Counted:
-    return {name: _running_mean(before[name], measured[name]) for name in measured}
-
-
-def _running_mean(before: tuple[Array, Array], measured: tuple[Array, Array]) -> tuple[Array, Array]:
-    mean, count = before
-    value, applied = measured
-    count = count + applied
-    return mean + applied * (value - mean) / jnp.maximum(count, 1), count
+def _running_means(before: Means, measured: Counted) -> Means:
+    if not measured:
+        return before
+    value, applied = (jnp.stack(each) for each in zip(*(measured[name] for name in sorted(measured)), strict=True))
+    mean, count = before.mean, before.count + applied
+    return Means(mean + applied * (value - mean) / jnp.maximum(count, 1), count)
 
 
 def seed_acting(recipe: Recipe, config: Any, behaviour: bool) -> Callable[..., Array]:

@@ -37,7 +37,7 @@ STATES = (
         "the last metrics, not their mean",
         "mean or sum",
         SPLIT,
-        jax=("programs._running_mean", "applied * (value - mean) / jnp.maximum(count, 1)", "applied * (value - mean)"),
+        jax=("programs._running_means", "applied * (value - mean) / jnp.maximum(count, 1)", "applied * (value - mean)"),
         torch=(
             "meter.add",
             "self._sums[update] += values\n        self._counts[update] += 1",
