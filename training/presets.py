@@ -62,7 +62,7 @@ _RQL: Mapping[str, Any] = {**_WARY, "kappa": 0.5, "actor_target_rate": 0.02}
 # Candidates that are drawn only when acting cost training nothing.
 _CANDIDATES: Mapping[str, Any] = {"best_of_n": 32}
 QUICK_VALUES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "bdpo": {"": {"actor_learning_rate": 1e-3}},
+    "bdpo": {"": {"actor_learning_rate": 1e-3}, "pointmaze": {**_WARY, "layer_norm": True, "kl_weight": 0.2}},
     "cgql": {"pointmaze": {**_WARY, "guidance_weight": 0.3}},
     # At ten its exponential loss is in its linear part throughout.
     "cgql-linex": {"pointmaze": {**_WARY, "guidance_weight": 0.3, "inv_temp": 1.0}},
