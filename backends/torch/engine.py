@@ -181,7 +181,8 @@ class Engine:
     def _advance(self, state: State, online: Forest, target: Forest, meter: Meter) -> None:
         """One update in place; every loss sees the parameters from before it."""
         active = [update for update in self.algorithm.updates if update.due(self.config, state.step)]
-        moved = [[name for name in self.algorithm.averages if self._due(name, when, state.step)] for when in MOMENTS]
+        averages = self.algorithm.averages.items()
+        moved = [[name for name, average in averages if due(average, when, state.step)] for when in MOMENTS]
 
         def update(drawn: tuple[Batch, dict[str, Tensor]]) -> dict[str, Any]:
             return self._change(state, online, target, active, moved, drawn)
@@ -246,9 +247,6 @@ class Engine:
         if (norm := self._norms[update.name]) is not None:
             clip_per_seed(flat, norm)
         set_gradients(state.optimisers[update.name], flat)
-
-    def _due(self, name: str, when: str, step: int) -> bool:
-        return due(self.algorithm.averages[name], when, step)
 
     def _average(self, state: State, names: Sequence[str]) -> None:
         for name in names:
