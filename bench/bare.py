@@ -7,18 +7,9 @@ this one bounds the ratio that any engine can reach with the same networks on th
 from collections.abc import Callable
 from typing import Any
 
-from ..backends.torch.engine import Engine as TorchEngine
 from . import place
+from .control import first_seed
 from .sizes import Problem, advanced
-
-
-class TorchBare(TorchEngine):
-    """The engine of one seed, with the first batch at every step."""
-
-    def _sample(self, step: int) -> Any:
-        if not hasattr(self, "_first"):
-            self._first = super()._sample(0)
-        return self._first
 
 
 def bare(problem: Problem, backend: str) -> Callable[[int], Any]:
@@ -27,8 +18,9 @@ def bare(problem: Problem, backend: str) -> Callable[[int], Any]:
 
 
 def _torch(problem: Problem) -> Callable[[int], Any]:
-    given = (problem.algorithm, problem.config, problem.dimensions, problem.data, (0,))
-    engine = TorchBare(*given, place.precision(), place.device())
+    engine = problem.engine("torch", 1)
+    first = engine._sample(0)
+    engine._sample = lambda step: first
     held = [advanced(engine, problem.begun())]
 
     def run(updates: int) -> Any:
@@ -52,8 +44,7 @@ def _jax(problem: Problem) -> Callable[[int], Any]:
             return advance(algorithm, config, declared, state, batch, noise)[0]
 
     engine, compiled = problem.engine("jax", 1), jax.jit(step)
-    state = advanced(engine, problem.begun())
-    held = [type(state)(*(jax.tree.map(lambda leaf: leaf[0], part) for part in state[:-1]), state.step)]
+    held = [first_seed(advanced(engine, problem.begun()))]
     first = jax.tree.map(lambda value: value[0], engine.drawn(0))
     batch, noise = jax.device_put(first, find_device(place.device()))
 

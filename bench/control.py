@@ -114,6 +114,13 @@ class TorchControl(TorchEngine):
         return Batch(*(torch.from_numpy(field).to(self.device) for field in batch)), noise
 
 
+def first_seed(state: Any) -> Any:
+    """A JAX engine's state of its first seed, without the seed axis."""
+    import jax
+
+    return type(state)(*(jax.tree.map(lambda leaf: leaf[0], part) for part in state[:-1]), state.step)
+
+
 def control(problem: Problem, backend: str, starts: Starts | None = None) -> Callable[[int], dict[str, Any]]:
     """A function that runs so many more updates and returns the online parameters, from seed 0's first state."""
     step = problem.begun()
@@ -126,14 +133,11 @@ def control(problem: Problem, backend: str, starts: Starts | None = None) -> Cal
             return {network: {k: v[0] for k, v in tree.items()} for network, tree in held[0].online.items()}
 
         return run_torch
-    import jax
 
     from ..backends.jax.batches import keys
     from ..backends.jax.engine import find_device
 
-    state = advanced(problem.engine("jax", 1), step)
-    parts = [jax.tree.map(lambda leaf: leaf[0], part) for part in state[:-1]]
-    single, number = [type(state)(*parts, state.step)], [step]
+    single, number = [first_seed(advanced(problem.engine("jax", 1), step))], [step]
     compiled, key = JaxControl(problem, starts), keys((0,), find_device(place.device()))[0]
 
     def run_jax(updates: int) -> dict[str, Any]:

@@ -230,18 +230,10 @@ def drift(case: MethodCase, value: Any, steps: int) -> Any:
     return steps * 1e-3 * case.config.learning_rate + steps * 6e-8 * np.abs(value)
 
 
-def data_for(case: MethodCase) -> Transitions:
-    """Any data of the right sizes: the pinned losses do not look at it."""
-    rng = np.random.default_rng(0)
-    rows, dimensions = 20, case.dimensions
-    floats = {"observations": dimensions.observation, "actions": dimensions.action // case.config.chunk}
-    arrays = {name: rng.standard_normal((rows, size)).astype(np.float32) for name, size in floats.items()}
-    ends = np.zeros(rows, np.float32)
-    ends[-1] = 1.0
-    return Transitions(
-        **arrays,
-        next_observations=arrays["observations"],
-        rewards=np.zeros(rows, np.float32),
-        masks=np.ones(rows, np.float32),
-        terminals=ends,
-    )
+def data_for(case: MethodCase, seed: int = 0) -> Transitions:
+    """Rows of the case's sizes in episodes of ten, rewards and masks at random; pinned losses do not look at them."""
+    rng, rows, sizes = np.random.default_rng(seed), 40, case.dimensions
+    widths = (sizes.observation, sizes.action // case.config.chunk, sizes.observation)
+    columns = [rng.standard_normal((rows, width)) for width in widths]
+    labels = [rng.standard_normal(rows), rng.random(rows) < 0.9, np.arange(rows) % 10 == 9]
+    return Transitions(*(np.asarray(column, np.float32) for column in (*columns, *labels)))

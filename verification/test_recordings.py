@@ -10,9 +10,9 @@ from veloq.core.engine import FlatState, Transitions
 from veloq.verification.assertions import assert_at_most, assert_exact
 from veloq.verification.backends import Backend
 from veloq.verification.check import check, covers
-from veloq.verification.method_cases import MethodCase, drift, method_case
+from veloq.verification.method_cases import MethodCase, data_for, drift, method_case
 
-REHEARSED, PLAYED, ROWS = 3, 5, 40
+REHEARSED, PLAYED = 3, 5
 
 
 def recording(backend: Backend, engine: Any) -> Any:
@@ -24,22 +24,13 @@ def recording(backend: Backend, engine: Any) -> Any:
     return engine
 
 
-def transitions(case: MethodCase, seed: int) -> Transitions:
-    """Rows in episodes of ten, rewards and masks at random."""
-    rng, sizes = np.random.default_rng(seed), case.dimensions
-    widths = (sizes.observation, sizes.action // case.config.chunk, sizes.observation)
-    columns = [rng.standard_normal((ROWS, width)) for width in widths]
-    labels = [rng.standard_normal(ROWS), rng.random(ROWS) < 0.9, np.arange(ROWS) % 10 == 9]
-    return Transitions(*(np.asarray(column, np.float32) for column in (*columns, *labels)))
-
-
 def pair(backend: Backend, case: MethodCase, seeds: int, **options: Any) -> tuple[Any, Any]:
     """An eager engine and one that records."""
     if backend.name != "torch":
         pytest.skip(f"{backend.name} compiles whole updates")
 
     def build(**more: Any) -> Any:
-        given = (case.algorithm, case.config, case.dimensions, transitions(case, 0), range(seeds))
+        given = (case.algorithm, case.config, case.dimensions, data_for(case), range(seeds))
         return backend.engine.Engine(*given, device=backend.device, **more, **options)
 
     return build(), recording(backend, build(cuda_graphs=backend.device != "cpu"))
@@ -87,9 +78,9 @@ def test_recordings_follow(framework: Backend) -> None:
     results = []
     for engine in pair(framework, case, 2, varied=varied, skip=True, room=20):
         state, _ = engine.run(engine.initial(), REHEARSED + PLAYED)
-        engine.load(transitions(case, 1))
+        engine.load(data_for(case, 1))
         state, _ = engine.run(state, 2)
-        engine.write(Transitions(*(np.stack([column[:9], column[9:18]]) for column in transitions(case, 2))))
+        engine.write(Transitions(*(np.stack([column[:9], column[9:18]]) for column in data_for(case, 2))))
         state, _ = engine.run(state, 2)
         results.append(engine.export(engine.run(engine.restore(engine.export(state)), REHEARSED + PLAYED)[0]))
     assert_same(framework, case, results[1], results[0])
