@@ -29,8 +29,9 @@ def step_network(features: int, hidden: tuple[int, ...], size: int, activation: 
 def sinusoids(K: Any, t: Array, size: int) -> Array:
     """sin and cos of t (..., 1) at size/2 frequencies from 1 to 1e-4, geometrically (Vaswani et al. 2017)."""
     half = size // 2
-    powers = [math.exp(-math.log(10_000.0) * k / max(half - 1, 1)) for k in range(half)]
-    phases = K.xp.concat([t * power for power in powers], axis=-1)
+    # Made where t is, in one piece: a number from the host would have the device wait. JAX's tracers have no device.
+    index = K.xp.arange(half, dtype=t.dtype, device=getattr(t, "device", None))
+    phases = t * K.xp.exp(-math.log(10_000.0) / max(half - 1, 1) * index)
     return K.xp.concat([K.xp.sin(phases), K.xp.cos(phases)], axis=-1)
 
 

@@ -46,7 +46,6 @@ def assert_same(backend: Backend, case: MethodCase, got: FlatState, want: FlatSt
             assert_at_most(np.abs(got[name] - value), drift(case, value, REHEARSED + PLAYED), name)
 
 
-@pytest.mark.filterwarnings("ignore:There is a performance drop")  # Mish's second derivative of two seeds
 @pytest.mark.parametrize("seeds", [1, 2])
 @pytest.mark.parametrize("name", ALGORITHMS)
 @covers(

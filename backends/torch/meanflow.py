@@ -29,8 +29,7 @@ def meanflow_target(u: AverageField, x_t: Tensor, v: Tensor, t: Tensor, r: Tenso
 
     Source: OFQL eqs. 13-14 (time reversed to 0 = noise).
     """
-    tangents = (v, torch.ones_like(t), torch.zeros_like(r))
-    result = torch.func.jvp(u, (x_t, t, r), tangents)
+    result = torch.func.jvp(lambda x, time: u(x, time, r), (x_t, t), (v, torch.ones_like(t)))
     check_returned("meanflow_target", "u", result[0], x_t.shape)
     derivative: Tensor = result[1]
     return v + (r - t) * derivative

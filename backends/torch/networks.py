@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu, layer_norm, mish, relu
+from torch.nn.functional import gelu, layer_norm, relu, softplus
 
 from ...core.networks import LAYER_NORM_EPSILON, Network, Parameter, ResidualNetwork
 
@@ -103,9 +103,14 @@ def _norm_members(tree: Tree, name: str, x: Tensor) -> Tensor:
     return torch.addcmul(shift.unsqueeze(1), normalized, scale.unsqueeze(1))
 
 
+def _mish(x: Tensor) -> Tensor:
+    """x tanh(softplus(x)): torch's own has no batching rule for its derivative, so that vmap over seeds would loop."""
+    return x * torch.tanh(softplus(x))
+
+
 _CALLS: dict[type, Any] = {Network: apply_network, ResidualNetwork: apply_residual, Parameter: apply_parameter}
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": partial(gelu, approximate="tanh"),
-    "mish": mish,
+    "mish": _mish,
     "relu": relu,
 }

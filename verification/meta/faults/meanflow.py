@@ -38,7 +38,7 @@ FAULTS = (
         caught_by="MF-1",
         reference=Edit("np.ones(t.shape), np.zeros(r.shape)", "np.zeros(t.shape), np.ones(r.shape)"),
         jax=Edit("x, time, r), (x_t, t)", "x, t, time), (x_t, r)"),
-        torch=Edit("torch.ones_like(t), torch.zeros_like(r)", "torch.zeros_like(t), torch.ones_like(r)"),
+        torch=Edit("x, time, r), (x_t, t)", "x, t, time), (x_t, r)"),
     ),
     Fault(
         what="meanflow_target: both times moved",
@@ -47,7 +47,7 @@ FAULTS = (
         caught_by="MF-1",
         reference=Edit("np.zeros(r.shape)", "np.ones(r.shape)"),
         jax=Edit("x, time, r)", "x, time, r - t + time)"),
-        torch=Edit("torch.zeros_like(r)", "torch.ones_like(r)"),
+        torch=Edit("x, time, r)", "x, time, r - t + time)"),
     ),
     Fault(
         what="meanflow_target: the point moved, the time not",

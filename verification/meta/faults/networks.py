@@ -107,7 +107,7 @@ NETWORK_FAULTS = (
             "x * w / (w + 1.0)",
         ),
         jax=("networks.", '"mish": jax.nn.mish', '"mish": jax.nn.silu'),
-        torch=("networks.", '"mish": mish', '"mish": torch.nn.functional.silu'),
+        torch=("networks.", "x * torch.tanh(softplus(x))", "x * torch.sigmoid(x)"),
     ),
     engine_fault(
         "a leaky ReLU",
