@@ -34,6 +34,7 @@ def _jax(problem: Problem) -> Callable[[int], Any]:
     import jax
 
     from ..backends.jax.engine import MATMUL, find_device
+    from ..backends.jax.processor import wide_vectors
     from ..backends.jax.updates import advance
 
     algorithm, config = problem.algorithm, problem.config
@@ -43,7 +44,7 @@ def _jax(problem: Problem) -> Callable[[int], Any]:
         with jax.default_matmul_precision(MATMUL[place.precision()]):
             return advance(algorithm, config, declared, state, batch, noise)[0]
 
-    engine, compiled = problem.engine("jax", 1), jax.jit(step)
+    engine, compiled = problem.engine("jax", 1), jax.jit(step, compiler_options=wide_vectors())
     held = [first_seed(advanced(engine, problem.begun()))]
     first = jax.tree.map(lambda value: value[0], engine.drawn(0))
     batch, noise = jax.device_put(first, find_device(place.device()))

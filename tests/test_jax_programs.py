@@ -1,6 +1,8 @@
 """The JAX engine's programs: shared where only float hyper-parameters differ, and still refusing wrong ones."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,7 +14,7 @@ from small_runs import small_values
 
 from veloq.algorithms import ALGORITHMS
 from veloq.backends.jax import engine as engine_module
-from veloq.backends.jax import programs
+from veloq.backends.jax import processor, programs
 from veloq.backends.jax.engine import Engine
 from veloq.core.algorithm import Algorithm
 from veloq.core.engine import Transitions
@@ -79,13 +81,13 @@ def test_every_number_reaches_the_program(name: str) -> None:
 
 
 SWEEP = ({"target_rate": 0.1, "learning_rate": 1e-3}, {"target_rate": 0.7, "learning_rate": 3e-3})
-FORMS = pytest.mark.parametrize("form", [programs.in_turn, programs.together])
+FORMS = pytest.mark.parametrize("form", [programs.side_by_side, programs.together])
 
 
 @FORMS
 def test_a_sweep_compiles_nothing_anew(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What differs between the seeds of a sweep is an argument, as for one setting."""
-    monkeypatch.setattr(engine_module, "in_turn", form)
+    monkeypatch.setattr(engine_module, "side_by_side", form)
     counts = []
     for varied in (None, SWEEP):
         with counted() as compiled:
@@ -98,8 +100,8 @@ def test_a_sweep_compiles_nothing_anew(form: Any, monkeypatch: pytest.MonkeyPatc
 
 @FORMS
 def test_each_seed_of_a_sweep_has_its_own_numbers(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside engines that know one setting, at once as on a GPU and in turn as on a CPU."""
-    monkeypatch.setattr(engine_module, "in_turn", form)
+    """Beside engines that know one setting, at once as on a GPU and side by side as on a CPU."""
+    monkeypatch.setattr(engine_module, "side_by_side", form)
     swept = Engine(PROBE, CONFIG, DIMENSIONS, TRANSITIONS, (6, 6), varied=SWEEP)
     flat = swept.export(swept.run(swept.initial(), 4)[0])
     case = method_case(PROBE, 0, learning_rate=CONFIG.learning_rate, hidden=CONFIG.hidden)
@@ -111,15 +113,15 @@ def test_each_seed_of_a_sweep_has_its_own_numbers(form: Any, monkeypatch: pytest
     assert any(not np.array_equal(*leaf) for path, leaf in flat.items() if path.startswith("online"))
 
 
-def test_experience_is_the_same_at_once_and_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_experience_is_the_same_at_once_and_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU, where all seeds share one buffer and one program, beside a CPU, where each has its own."""
     found, drawn = [], []
     rng = np.random.default_rng(0)
     rows = Transitions(*(rng.uniform(size=(2, 6, *part.shape[1:])).round(2) for part in TRANSITIONS))
     rows = rows._replace(terminals=(rows.terminals > 0.7).astype(np.float32))
     case = method_case(PROBE, 0, learning_rate=CONFIG.learning_rate, hidden=CONFIG.hidden)
-    for form in (programs.in_turn, programs.together):
-        monkeypatch.setattr(engine_module, "in_turn", form)
+    for form in (programs.side_by_side, programs.together):
+        monkeypatch.setattr(engine_module, "side_by_side", form)
         engine = Engine(PROBE, CONFIG, DIMENSIONS, TRANSITIONS, (6, 7), room=8, balanced=True)
         state = engine.initial()
         for begin, end in ((0, 5), (5, 6)):
@@ -141,6 +143,62 @@ def test_experience_is_the_same_at_once_and_in_turn(monkeypatch: pytest.MonkeyPa
 def test_a_sweep_over_what_cannot_differ_is_refused(varied: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Engine(PROBE, CONFIG, DIMENSIONS, TRANSITIONS, (6, 7), varied=varied)
+
+
+def on_threads(threads: int, seeds: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+    """The state after two runs of these seeds on so many threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        monkeypatch.setattr(programs, "_threads", lambda: pool)
+        engine = Engine(PROBE, CONFIG, DIMENSIONS, TRANSITIONS, seeds)
+        state, _ = engine.run(engine.initial(), 3)
+        return engine.export(engine.run(state, 20)[0])
+
+
+def test_seeds_side_by_side_are_those_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit, whatever their order: they share a program and nothing else."""
+    together = on_threads(3, (6, 7, 8), monkeypatch)
+    alone = [on_threads(1, (seed,), monkeypatch) for seed in (6, 7, 8)]
+    for path, value in together.items():
+        if path != "step":
+            np.testing.assert_array_equal(value, np.concatenate([own[path] for own in alone]), err_msg=path)
+    assert all(own["step"] == 23 for own in (together, *alone))
+
+
+def test_a_seed_that_fails_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else an interrupted program would not end before all seeds have done all their updates."""
+    begun = threading.Event()
+
+    def update(state: Any, means: Any, numbers: Any, keys: Any, source: Any) -> Any:
+        if numbers["learning_rate"][0] == np.float32(SWEEP[0]["learning_rate"]):
+            begun.wait()
+            raise FloatingPointError("of the first seed")
+        begun.set()
+        return state, means
+
+    engine = Engine(PROBE, CONFIG, DIMENSIONS, TRANSITIONS, (6, 6), varied=SWEEP)
+    with ThreadPoolExecutor(2) as pool:
+        monkeypatch.setattr(programs, "_threads", lambda: pool)
+        monkeypatch.setattr(programs, "compiled_update", lambda recipe: update)
+        with pytest.raises(FloatingPointError, match="of the first seed"):
+            engine.run(engine.initial(), 10**9)
+    assert begun.is_set()
+
+
+@pytest.mark.parametrize(
+    ("flags", "known", "expected"),
+    [
+        ("", "xla_cpu_prefer_vector_width", {"xla_cpu_prefer_vector_width": 512}),
+        ("--xla_cpu_prefer_vector_width=256", "xla_cpu_prefer_vector_width", {}),
+        ("--xla_cpu_enable_fast_math=false", "an_option_of_another_XLA", {}),
+    ],
+    ids=["by default", "the user's", "unknown to XLA"],
+)
+def test_vectors_are_wide_where_nobody_objects(
+    flags: str, known: str, expected: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    monkeypatch.setattr(processor, "WIDTH", known)
+    assert processor.wide_vectors.__wrapped__() == expected
 
 
 def test_what_shapes_a_program_compiles_another() -> None:

@@ -18,7 +18,7 @@ from .batches import Windows, keys, windows
 from .experience import Source, empty, shortened, written
 from .losses import loss_and_gradients, policy
 from .program_keys import Same, kernels
-from .programs import Means, Recipe, compiled_policy, drawn, in_turn, nothing_measured, seed_acting, together
+from .programs import Means, Recipe, compiled_policy, drawn, nothing_measured, seed_acting, side_by_side, together
 from .updates import State, all_finite
 
 __all__ = ["Engine", "loss_and_gradients", "policy"]
@@ -69,7 +69,7 @@ class Engine:
             balanced,
             kernels(),
         )
-        self._train = in_turn if self._device.platform == "cpu" else together
+        self._train = side_by_side if self._device.platform == "cpu" else together
         groups = [len(self._seeds)] if self._train is together else [1] * len(self._seeds)
         self._sources = [Source(self._data, empty(self._data, group, room) if room else None) for group in groups]
         self._nothing: tuple[tuple[str, ...], Means] | None = None
