@@ -109,7 +109,8 @@ class TorchControl(TorchEngine):
         self._starts = starts or drawn(self._host, problem.config.batch_size)
 
     def _sample(self, step: int) -> Any:
-        _, noise = self._draws.draw(self.seeds[0], step, [(self._host.count, self.config.batch_size)])
+        self._draws.begin(step)
+        _, noise = self._draws.draw([(self._host.count, self.config.batch_size)])
         batch = self._host.batch(self._starts(step))
         return Batch(*(torch.from_numpy(field).to(self.device) for field in batch)), noise
 

@@ -33,7 +33,12 @@ def starts_of(backend, chosen):
     engine = chosen.engine(backend, 1)
     if backend == "torch":
         ranges = [(len(chosen.data.rewards) - chosen.config.chunk + 1, chosen.config.batch_size)]
-        return lambda step: engine._draws.draw(0, step, ranges, engine._experience.data)[0].numpy()
+
+        def drawn(step):
+            engine._draws.begin(step)
+            return engine._draws.draw(ranges, engine._experience.data)[0].numpy()
+
+        return drawn
     count = len(chosen.data.rewards) - chosen.config.chunk + 1
     key = keys((0,), find_device("cpu"))[0]
     return lambda step: np.asarray(draw_starts(jax.random.fold_in(key, step), chosen.config.batch_size, count))

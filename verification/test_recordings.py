@@ -69,6 +69,18 @@ def test_played_updates(framework: Backend, name: str, seeds: int) -> None:
         assert not set().union(*(tape.synchronising() for tape in tapes))
 
 
+@check("ENGINE", "a recording that draws its own batches draws, for its own step, from the data that was loaded last")
+def test_exchanged_data(framework: Backend) -> None:
+    """Without experience, for which batches are drawn before they are handed to a recording."""
+    case = method_case(ALGORITHMS["fql"], 3)
+    results = []
+    for engine in pair(framework, case, 2):
+        state, _ = engine.run(engine.initial(), REHEARSED + PLAYED)
+        engine.load(data_for(case, 1))
+        results.append(engine.export(engine.run(state, REHEARSED + PLAYED)[0]))
+    assert_same(framework, case, results[1], results[0])
+
+
 @check("ENGINE", "recordings follow other data, experience, a sweep's own rates, skipped losses and a state put back")
 def test_recordings_follow(framework: Backend) -> None:
     """What an update reads besides its state is handed to the recording each time."""

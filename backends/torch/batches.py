@@ -98,37 +98,46 @@ def generator_seed(seed: int, step: int) -> int:
 
 
 class Draws:
-    """Window starts and noise of one update, by reseeding one generator."""
+    """Window starts and noise of an update of several seeds, from a generator for each that every update seeds anew."""
 
-    def __init__(self, noise: Mapping[str, Noise], device: torch.device) -> None:
-        self.noise, self.device = noise, device
-        self.generator = torch.Generator(device)
+    def __init__(self, noise: Mapping[str, Noise], seeds: Sequence[int], device: torch.device) -> None:
+        self.noise, self.seeds, self.device = noise, seeds, device
+        self.generators = [torch.Generator(device) for _ in seeds]
 
-    def draw(
-        self, seed: int, step: int, ranges: Sequence[tuple[int, int]], data: Windows | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Starts (B,) and noise by name; the same on every call with the same arguments.
+    def begin(self, step: int) -> None:
+        """From here on draw what belongs to the update after `step` others."""
+        for seed, generator in zip(self.seeds, self.generators, strict=True):
+            generator.manual_seed(generator_seed(seed, step))
+
+    def draw(self, ranges: Sequence[tuple[int, int]], data: Windows | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Starts (S, B) and noise (S, ...) by name, without S where there is one seed; the same after each `begin`.
 
         Args:
-            seed: of the run.
-            step: updates before this one.
             ranges: (number, how many starts are drawn below it), the parts of the batch in order.
             data: whose windows come first in the first part; where it has episodes, these are drawn by them.
         """
-        self.generator.manual_seed(generator_seed(seed, step))
-        generator, device = self.generator, self.device
-        parts = [torch.randint(high, (n,), generator=generator, device=device) for high, n in ranges]
+        drawn = [self._of(generator, ranges, data) for generator in self.generators]
+        if len(drawn) == 1:
+            return drawn[0]
+        starts = torch.stack([starts for starts, _ in drawn])
+        return starts, {name: torch.stack([values[name] for _, values in drawn]) for name in self.noise}
+
+    def _of(
+        self, generator: torch.Generator, ranges: Sequence[tuple[int, int]], data: Windows | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        parts = [torch.randint(high, (n,), generator=generator, device=self.device) for high, n in ranges]
         values = {}
         for name, declared in self.noise.items():
             sample = torch.randn if declared.kind == "normal" else torch.rand
-            values[name] = sample(declared.shape, dtype=torch.float32, generator=generator, device=device)
+            values[name] = sample(declared.shape, dtype=torch.float32, generator=generator, device=self.device)
         if data is not None and data.episodes is not None:
-            parts[0] = torch.where(parts[0] < data.count, self._by_episode(len(parts[0]), data.episodes), parts[0])
+            mine = self._by_episode(generator, len(parts[0]), data.episodes)
+            parts[0] = torch.where(parts[0] < data.count, mine, parts[0])
         return parts[0] if len(parts) == 1 else torch.cat(parts), values
 
-    def _by_episode(self, count: int, episodes: Episodes) -> Tensor:
+    def _by_episode(self, generator: torch.Generator, count: int, episodes: Episodes) -> Tensor:
         """Starts in episodes drawn uniformly, each once at most where there are more of them than starts."""
-        generator, device, number = self.generator, self.device, len(episodes.first)
+        device, number = self.device, len(episodes.first)
         if number > count:
             chosen = torch.randperm(number, generator=generator, device=device)[:count]
         else:

@@ -1,6 +1,6 @@
 """Training of S seeds at once: data, parameters and noise on the device, no host synchronisation in the loop."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -108,13 +108,13 @@ class Engine:
         self.seeds, self.precision, self.device = tuple(seeds), precision, torch.device(device)
         if cuda_graphs and self.device.type != "cuda":
             raise UsageError(f"cuda_graphs is a choice of CUDA devices, not of {device!r}")
-        self._recorder: Any = CudaGraphs() if cuda_graphs else None
         self._configs = configs_of(config, varied, len(self.seeds))
         self._alike = all(own == config for own in self._configs)
         self._skip = skip
         self._declared = algorithm.networks(config, dimensions)
         noise = algorithm.noise(config, dimensions, config.batch_size)
-        self._draws = Draws(noise, self.device)
+        self._draws = Draws(noise, self.seeds, self.device)
+        self._recorder: Any = CudaGraphs(self._draws.generators) if cuda_graphs else None
         self._room = room
         windows = self._windows(data)
         self._experience = Experience(len(self.seeds), room, windows, config.discount, balanced)
@@ -160,7 +160,6 @@ class Engine:
             applied = update.applied(self.config, state.step)
             rates = [update.rate(own) for own in self._configs]
             state.optimisers[update.name] = adam(parameters, first, second, applied, rates)
-        state.recordings = None if self._recorder is None else Recordings(self._recorder)
         return state
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
@@ -187,11 +186,11 @@ class Engine:
         def update(drawn: tuple[Batch, dict[str, Tensor]]) -> dict[str, Any]:
             return self._change(state, online, target, active, moved, drawn)
 
-        if state.recordings is None:
+        if self._recorder is None:
             results = update(self._sample(state.step))
         else:
             key = (*(one.name for one in active), *map(tuple, moved))
-            results = state.recordings(key, update, self._sample(state.step))
+            results = self._recorded(state, key, update)
         for name, (metrics, sound) in results.items():
             meter.add(name, metrics, sound)
         meter.skipped({name: sound for name, (_, sound) in results.items()})
@@ -230,14 +229,24 @@ class Engine:
         with unchanged_unless(sound, [value for forest in forests for value in leaves(forest, update.trains)]):
             optimiser.step()
 
+    def _recorded(self, state: State, key: Hashable, update: Callable[[Any], dict[str, Any]]) -> Any:
+        """An update by its recording, which draws its own batch and noise, in memory that does not move."""
+        data = self._experience.data
+        if state.recordings is None or state.recordings.data is not data:
+            state.recordings = Recordings(self._recorder, data)
+        self._draws.begin(state.step)
+        # A recording keeps the numbers below which it draws, and experience grows; a permutation may ask the host.
+        if self._room or data.episodes is not None:
+            return state.recordings(key, update, self._draw())
+        return state.recordings(key, lambda _: update(self._draw()), ())
+
     def _sample(self, step: int) -> tuple[Batch, dict[str, Tensor]]:
+        self._draws.begin(step)
+        return self._draw()
+
+    def _draw(self) -> tuple[Batch, dict[str, Tensor]]:
         ranges = self._experience.ranges(self.config.batch_size)
-        drawn = [self._draws.draw(seed, step, ranges, self._experience.data) for seed in self.seeds]
-        if len(drawn) == 1:
-            starts, noise = drawn[0]
-        else:
-            starts = torch.stack([starts for starts, _ in drawn])
-            noise = {name: torch.stack([values[name] for _, values in drawn]) for name in drawn[0][1]}
+        starts, noise = self._draws.draw(ranges, self._experience.data)
         return self._experience.batch(starts), noise
 
     def _hand_over(self, state: State, update: Update, gradients: Parameters) -> None:

@@ -1,6 +1,6 @@
 """Updates recorded once and played again: a CUDA graph is one launch where an eager update has thousands."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,14 @@ REHEARSALS = 3
 
 
 class CudaGraphs:
-    """Recording by the CUDA driver: nothing runs while it records."""
+    """Recording by the CUDA driver: nothing runs while it records.
+
+    Args:
+        generators: those that recorded functions draw from; when played, they go on from where each then stands.
+    """
+
+    def __init__(self, generators: Sequence[torch.Generator]) -> None:
+        self._generators = generators
 
     def rehearse(self, function: Callable[[], Any]) -> Any:
         """Run a function on a stream aside, where libraries set up what must not be set up in a recording."""
@@ -29,6 +36,8 @@ class CudaGraphs:
     def record(self, function: Callable[[], Any]) -> Play:
         """Record what a function does to the tensors that it holds; other threads may evaluate meanwhile."""
         graph = torch.cuda.CUDAGraph()
+        for generator in self._generators:
+            graph.register_generator_state(generator)
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             results = function()
 
@@ -53,10 +62,11 @@ class Recordings:
 
     Args:
         recorder: whose `rehearse` runs a function and whose `record` makes it a `Play`.
+        data: what its updates read besides their inputs and the state.
     """
 
-    def __init__(self, recorder: Any) -> None:
-        self._recorder = recorder
+    def __init__(self, recorder: Any, data: Any) -> None:
+        self._recorder, self.data = recorder, data
         self._known: dict[Hashable, Recording] = {}
 
     def __call__(self, key: Hashable, update: Callable[..., Any], inputs: Any) -> Any:

@@ -14,7 +14,7 @@ DRAWS = (
         "off by one",
         WINDOWS,
         jax=("experience.draw", "(key, batch_size, of_data) if", "(key, batch_size, of_data - 1) if"),
-        torch=("batches.draw", "torch.randint(high,", "torch.randint(high - 1,"),
+        torch=("batches._of", "torch.randint(high,", "torch.randint(high - 1,"),
     ),
     engine_fault(
         "the next observation is the first row's",
@@ -88,14 +88,14 @@ DRAWS = (
         "noise",
         FRESH,
         jax=("programs._drawn", "fold_in(key, step)", "fold_in(key, 0)"),
-        torch=("batches.draw", "generator_seed(seed, step)", "generator_seed(seed, 0)"),
+        torch=("batches.begin", "generator_seed(seed, step)", "generator_seed(seed, 0)"),
     ),
     engine_fault(
         "the same draw for every seed",
         "noise",
         FRESH,
         jax=("batches.keys", "for seed in seeds]", "for seed in [0] * len(seeds)]"),
-        torch=("batches.draw", "generator_seed(seed, step)", "generator_seed(0, step)"),
+        torch=("batches.begin", "generator_seed(seed, step)", "generator_seed(0, step)"),
     ),
     engine_fault(
         "seed and step are added",
@@ -106,7 +106,7 @@ DRAWS = (
             "jax.random.fold_in(key, step)",
             "jax.random.fold_in(jax.random.key(0), jax.random.key_data(key)[1].astype(jnp.int32) // 5 + step)",
         ),
-        torch=("batches.draw", "generator_seed(seed, step)", "generator_seed(0, seed // 5 + step)"),
+        torch=("batches.begin", "generator_seed(seed, step)", "generator_seed(0, seed // 5 + step)"),
     ),
     engine_fault(
         "the same draw for every name",
@@ -114,9 +114,9 @@ DRAWS = (
         FRESH,
         jax=("batches.draw_noise", "piece.reshape(named[name])", "flat[: piece.size].reshape(named[name])"),
         torch=(
-            "batches.draw",
+            "batches._of",
             "sample = torch.randn",
-            "generator.manual_seed(generator_seed(seed, step))\n            sample = torch.randn",
+            "generator.manual_seed(generator.initial_seed())\n            sample = torch.randn",
         ),
     ),
     engine_fault(
@@ -124,14 +124,14 @@ DRAWS = (
         "noise",
         LAWS,
         jax=("batches.draw_noise", "jax.random.uniform", "jax.random.normal"),
-        torch=("batches.draw", "else torch.rand", "else torch.randn"),
+        torch=("batches._of", "else torch.rand", "else torch.randn"),
     ),
     engine_fault(
         "normal noise of variance two",
         "noise",
         LAWS,
         jax=("batches.draw_noise", "drawn |= {name: piece.reshape", "drawn |= {name: 1.4 * piece.reshape"),
-        torch=("batches.draw", "values[name] = sample(", "values[name] = 1.4 * sample("),
+        torch=("batches._of", "values[name] = sample(", "values[name] = 1.4 * sample("),
     ),
     engine_fault(
         "a seed's draws depend on its place",
@@ -143,9 +143,9 @@ DRAWS = (
             "[[seeds.index(seed), seed & 0xFFFFFFFF] for seed in seeds]",
         ),
         torch=(
-            "engine._sample",
-            "self._draws.draw(seed, step, ranges, self._experience.data) for seed",
-            "self._draws.draw(seed + self.seeds.index(seed), step, ranges, self._experience.data) for seed",
+            "batches.begin",
+            "generator_seed(seed, step)",
+            "generator_seed(seed + self.generators.index(generator), step)",
         ),
     ),
     engine_fault(

@@ -7,7 +7,7 @@ SPLIT = "test_engines.test_runs_may_be_split"
 ACTIONS = "test_engines.test_actions"
 SKIP, FINITE = "test_engines.test_skip", "test_engines.test_finite"
 SWEEP = "test_engines.test_sweep"
-RECORDINGS = "test_recordings.test_recordings_follow"
+RECORDINGS, EXCHANGED = "test_recordings.test_recordings_follow", "test_recordings.test_exchanged_data"
 
 STATES = (
     engine_fault(
@@ -56,10 +56,24 @@ STATES = (
         "state",
         RECORDINGS,
         torch=(
-            "engine._assembled",
-            "Recordings(self._recorder)",
-            "self.__dict__.setdefault('_first', Recordings(self._recorder))",
+            "engine._recorded",
+            "Recordings(self._recorder, data)",
+            "self.__dict__.setdefault(id(data), Recordings(self._recorder, data))",
         ),
+        absent={"jax": "it compiles whole updates"},
+    ),
+    engine_fault(
+        "a recording goes on drawing from data that was exchanged",
+        "state",
+        EXCHANGED,
+        torch=("engine._recorded", " or state.recordings.data is not data", ""),
+        absent={"jax": "it compiles whole updates"},
+    ),
+    engine_fault(
+        "a recorded update draws what the one before drew",
+        "noise",
+        EXCHANGED,
+        torch=("engine._recorded", "begin(state.step)", "begin(max(state.step - 1, 0))"),
         absent={"jax": "it compiles whole updates"},
     ),
     engine_fault(

@@ -32,7 +32,7 @@ EPISODES = (
         "law",
         WINDOWS,
         jax=("batches.windows", "if by_episode else None", "if not by_episode else None"),
-        torch=("batches.draw", "parts[0] < data.count", "parts[0] < 0"),
+        torch=("batches._of", "parts[0] < data.count", "parts[0] < 0"),
     ),
     engine_fault(
         "windows of the data take the place of experience",
@@ -43,6 +43,6 @@ EPISODES = (
             "jnp.where(from_own, start, by_episode)",
             "jnp.where(from_own, by_episode, by_episode)",
         ),
-        torch=("batches.draw", "parts[0] < data.count", "parts[0] >= 0"),
+        torch=("batches._of", "parts[0] < data.count", "parts[0] >= 0"),
     ),
 )
