@@ -101,7 +101,8 @@ def side_by_side(
             if left.is_set():
                 break
             run, mean = update(run, mean, own, key, sources[index])
-        return jax.block_until_ready((run, mean))
+        ended: tuple[State, Means] = jax.block_until_ready((run, mean))
+        return ended
 
     each = map if seeds == 1 else _threads().map
     try:
