@@ -1,7 +1,6 @@
 """A stored run of the benchmarks: where it ran, on what, and its figures."""
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ..core.cores import usable_cores
 from . import place
 
 PACKAGES = ("veloq", "numpy", "jax", "torch")
@@ -38,8 +38,7 @@ def device() -> str:
         import torch
 
         return str(torch.cuda.get_device_name())
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{platform.machine()} CPU, {cores} cores"
+    return f"{platform.machine()} CPU, {usable_cores()} cores"
 
 
 def _version(package: str) -> str:

@@ -21,8 +21,8 @@ REASONS = {
     "width": "The products between hidden layers hold width² weights; the exponent tends to 2 where they dominate.",
     "ensemble": "Critics are batched into the same products; the policy's share of the update does not grow with them.",
     "flow steps": "Each step is a call of the network after the one before it; the critic's share does not grow.",
-    "seeds": "Below 1 is what training seeds together saves; at 1 a single seed already fills the device. JAX on a CPU trains "
-    "as many at a time as there are cores.",
+    "seeds": "Below 1 is what training seeds together saves; at 1 a single seed already fills the device. On a CPU JAX "
+    "trains as many at a time as there are cores.",
     "rows": "A batch is gathered by index whatever the size, so only misses of caches grow.",
     "rows on disk": "The same gather from a file mapped into memory: flat while the system caches the file, then a "
     "page from disk for each row.",

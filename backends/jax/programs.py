@@ -4,7 +4,6 @@ Engines that differ in nothing but hyper-parameters annotated `float` share them
 """
 
 import functools
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ import numpy as np
 from jax import Array, lax
 
 from ...core.algorithm import Algorithm, Batch, Dimensions
+from ...core.cores import usable_cores
 from ...core.hyper_parameters import with_numbers
 from ...core.networks import Forest
 from .batches import draw_noise
@@ -91,14 +91,13 @@ def side_by_side(
     """
     seeds = seed_keys.shape[0]
     update, runs = compiled_update(recipe), _split(seeds, (state[:-1], means, dict(numbers)))
-
-    left = threading.Event()
+    abandoned = threading.Event()
 
     def train(index: int) -> tuple[State, Means]:
         parts, mean, own = runs[index]
         run, key = State._make((*parts, state.step)), seed_keys[index : index + 1]
         for _ in range(updates):
-            if left.is_set():
+            if abandoned.is_set():
                 break
             run, mean = update(run, mean, own, key, sources[index])
         ended: tuple[State, Means] = jax.block_until_ready((run, mean))
@@ -108,7 +107,7 @@ def side_by_side(
     try:
         done = list(each(train, range(seeds)))
     finally:
-        left.set()  # Python does not end before its threads, at a second Ctrl-C either.
+        abandoned.set()  # Python does not end before its threads, at a second Ctrl-C either.
     joined = _join([(run[:-1], mean) for run, mean in done])
     return State._make((*joined[0], done[0][0].step)), joined[1]
 
@@ -116,8 +115,7 @@ def side_by_side(
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
     """A thread for each core that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ThreadPoolExecutor(cores, "veloq-seed")
+    return ThreadPoolExecutor(usable_cores(), "veloq-seed")
 
 
 def _split(seeds: int, tree: Any) -> list[Any]:
