@@ -75,7 +75,7 @@ def main() -> None:
     if len(sys.argv) > 6:
         train.resume(Path(sys.argv[6]), quiet())
     else:
-        sizes: dict[str, Any] = {"updates": 12, "evaluate_every": 4, "dispatch": 2, "seeds": (0,)}
+        sizes: dict[str, Any] = {"updates": 12, "evaluate_every": 4, "dispatch": 2, "seeds": (0, 1)}
         if phase == "online":
             # Evaluations every five steps: chunks of two actions are then half executed.
             sizes |= {"updates": 5, "online": 20, "warmup": 3, "utd": 2, "evaluate_every": 5, "dispatch": 3}
