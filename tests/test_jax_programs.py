@@ -155,7 +155,7 @@ def on_threads(threads: int, seeds: tuple[int, ...], monkeypatch: pytest.MonkeyP
 
 
 def test_seeds_side_by_side_are_those_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the bit, whatever their order: they share a program and nothing else."""
+    """To the bit: they share a program and nothing else."""
     together = on_threads(3, (6, 7, 8), monkeypatch)
     alone = [on_threads(1, (seed,), monkeypatch) for seed in (6, 7, 8)]
     for path, value in together.items():

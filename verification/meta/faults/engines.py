@@ -7,6 +7,8 @@ SPLIT = "test_engines.test_runs_may_be_split"
 ACTIONS = "test_engines.test_actions"
 SKIP, FINITE = "test_engines.test_skip", "test_engines.test_finite"
 SWEEP = "test_engines.test_sweep"
+NO_RECORDINGS = {"jax": "it compiles whole updates"}
+ONE_MAPPING = {"jax": "all numbers of a seed reach its update in one mapping"}
 RECORDINGS, EXCHANGED = "test_recordings.test_recordings_follow", "test_recordings.test_exchanged_data"
 
 STATES = (
@@ -49,7 +51,7 @@ STATES = (
         "state",
         RECORDINGS,
         torch=("recording.__call__", "kept.copy_(new)", "pass"),
-        absent={"jax": "it compiles whole updates"},
+        absent=NO_RECORDINGS,
     ),
     engine_fault(
         "a state put back plays the recordings of the one before",
@@ -60,21 +62,21 @@ STATES = (
             "Recordings(self._recorder, data)",
             "self.__dict__.setdefault(id(data), Recordings(self._recorder, data))",
         ),
-        absent={"jax": "it compiles whole updates"},
+        absent=NO_RECORDINGS,
     ),
     engine_fault(
         "a recording goes on drawing from data that was exchanged",
         "state",
         EXCHANGED,
         torch=("engine._recorded", " or state.recordings.data is not data", ""),
-        absent={"jax": "it compiles whole updates"},
+        absent=NO_RECORDINGS,
     ),
     engine_fault(
         "a recorded update draws what the one before drew",
         "noise",
         EXCHANGED,
         torch=("engine._recorded", "begin(state.step)", "begin(max(state.step - 1, 0))"),
-        absent={"jax": "it compiles whole updates"},
+        absent=NO_RECORDINGS,
     ),
     engine_fault(
         "every seed acts with the first one's parameters",
@@ -153,21 +155,21 @@ SWEEPS = (
         "sweep",
         SWEEP,
         torch=("engine._assembled", "update.rate(own)", "update.rate(self._configs[0])"),
-        absent={"jax": "all numbers of a seed reach its update in one mapping"},
+        absent=ONE_MAPPING,
     ),
     engine_fault(
         "a sweep takes the first seed's target rate",
         "sweep",
         SWEEP,
         torch=("engine._rate", "getattr(own, average.rate)", "getattr(self._configs[0], average.rate)"),
-        absent={"jax": "all numbers of a seed reach its update in one mapping"},
+        absent=ONE_MAPPING,
     ),
     engine_fault(
         "a sweep clips to the first seed's norm",
         "sweep",
         SWEEP,
         torch=("engine._norm", "update.norm(own)", "update.norm(self._configs[0])"),
-        absent={"jax": "all numbers of a seed reach its update in one mapping"},
+        absent=ONE_MAPPING,
     ),
     engine_fault(
         "the seeds of a sweep act with the first one's numbers",
